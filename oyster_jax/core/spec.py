@@ -1,0 +1,175 @@
+"""What a world shows, accepts and contains: frames, actions and entities."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+#: The action id of a tick whose action is unknown (recordings without labels).
+UNLABELLED = -1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FrameSpec:
+    """Frames are uint8 RGB, `[height, width, 3]`.
+
+    Attributes:
+      height: pixels.
+      width: pixels.
+      rate: ticks of world time a second, in hertz.
+    """
+
+    height: int = 64
+    width: int = 64
+    rate: float = 15.0
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (self.height, self.width, 3)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ActionSpec:
+    """A discrete set of named actions; a name joins the buttons held at one tick, as in `right+jump`.
+
+    Attributes:
+      names: one name an action; the index is the action's id.
+      idle: the name of the action that presses nothing.
+    """
+
+    names: tuple[str, ...]
+    idle: str
+
+    def __post_init__(self) -> None:
+        if len(set(self.names)) != len(self.names):
+            raise ValueError(f"Action names must differ from each other, but were {', '.join(self.names)}.")
+        if self.idle not in self.names:
+            raise ValueError(f"The idle action '{self.idle}' is not one of the actions {', '.join(self.names)}.")
+
+    @property
+    def count(self) -> int:
+        return len(self.names)
+
+    @property
+    def buttons(self) -> tuple[str, ...]:
+        """The single buttons that occur in the names, in order of first use."""
+        names = (name for name in self.names if name != self.idle)
+        return tuple(dict.fromkeys(button for name in names for button in name.split("+")))
+
+    def parse(self, action: str | int) -> int:
+        """Returns the id of an action given by name (buttons in any order) or by id.
+
+        Raises:
+          ValueError: there is no such action; the sentence lists the known ones.
+        """
+        if isinstance(action, str) and not action.strip().lstrip("-").isdigit():
+            wanted = frozenset(action.strip().lower().split("+"))
+            for index, name in enumerate(self.names):
+                if frozenset(name.split("+")) == wanted:
+                    return index
+            raise ValueError(f"There is no action '{action.strip()}' in this world; it knows {', '.join(self.names)}.")
+        index = int(action)
+        if not 0 <= index < self.count:
+            raise ValueError(f"Action {index} is out of range; this world has actions 0 to {self.count - 1}.")
+        return index
+
+    def held(self, buttons: Iterable[str]) -> int:
+        """Returns the action that presses as many of the held `buttons` as possible and no other."""
+        pressed = frozenset(buttons)
+        fitting = [name for name in self.names if name == self.idle or pressed.issuperset(name.split("+"))]
+        return self.names.index(max(fitting, key=lambda name: 0 if name == self.idle else len(name.split("+"))))
+
+    def script(self, text: str) -> np.ndarray:
+        """Parses `right*30,right+jump*6,4*10` into action ids.
+
+        Returns:
+          int32 `[ticks]`.
+
+        Raises:
+          ValueError: an action is unknown or a count is not a positive number.
+        """
+        ids: list[int] = []
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            name, star, count = part.partition("*")
+            if star and (not count.strip().isdigit() or int(count) < 1):
+                raise ValueError(f"'{part}' is not an action with a count; write it as in 'right*30'.")
+            ids += [self.parse(name)] * (int(count) if star else 1)
+        if not ids:
+            raise ValueError("The list of actions is empty; write it as in 'right*30,right+jump*6'.")
+        return np.asarray(ids, np.int32)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EntitySpec:
+    """The things a recording's simulator knows of, as a table of at most `capacity` rows.
+
+    Row 0 is the agent. Rows are sorted as the simulator sorts them; a mask says which are in use.
+
+    Attributes:
+      capacity: rows of the table.
+      fields: names of the float32 columns, units in their documentation (positions in tiles, velocities in tiles/tick).
+    """
+
+    capacity: int
+    fields: tuple[str, ...]
+
+    def column(self, field: str) -> int:
+        """Returns the column that holds `field`.
+
+        Raises:
+          ValueError: there is no such field.
+        """
+        if field not in self.fields:
+            raise ValueError(f"Entities of this world have no '{field}'; they have {', '.join(self.fields)}.")
+        return self.fields.index(field)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WorldSpec:
+    """Everything that a user must know of a world to step it and to look at it.
+
+    Attributes:
+      name: what the world is called, as in `coinrun`.
+      frame: what it shows.
+      action: what it accepts.
+      entity: what it contains, where its recordings said so.
+    """
+
+    name: str
+    frame: FrameSpec
+    action: ActionSpec
+    entity: EntitySpec | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns a JSON-ready dict; `from_json` is its inverse."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Rebuilds a spec from `to_json`.
+
+        Raises:
+          ValueError: a field is missing, unknown or of the wrong kind.
+        """
+        try:
+            entity = data.get("entity")
+            return cls(
+                name=data["name"],
+                frame=FrameSpec(**data["frame"]),
+                action=ActionSpec(names=tuple(data["action"]["names"]), idle=data["action"]["idle"]),
+                entity=EntitySpec(capacity=entity["capacity"], fields=tuple(entity["fields"])) if entity else None,
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"This is not a world specification: {error!r}.") from error
+
+
+def as_action_ids(spec: ActionSpec, actions: str | Sequence[str | int] | np.ndarray) -> np.ndarray:
+    """Returns int32 ids `[ticks]` of actions given as a script, as names or as ids.
+
+    Raises:
+      ValueError: an action is unknown to `spec`.
+    """
+    if isinstance(actions, str):
+        return spec.script(actions)
+    return np.asarray([spec.parse(a if isinstance(a, str) else int(a)) for a in actions], np.int32)
