@@ -1,0 +1,149 @@
+"""Reading a dataset: any episode, or any window of one, at random."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from array_record.python import array_record_module
+
+from oyster_jax.core.spec import WorldSpec
+from oyster_jax.data import codec
+from oyster_jax.data.episode import Episode
+from oyster_jax.data.errors import DatasetError
+from oyster_jax.data.manifest import Manifest, digest, read_manifest
+
+
+class EpisodeDataset:
+    """The episodes of a folder, by index; safe to pickle and to read from several threads.
+
+    Opening it checks that every shard is there and has its size; reading checks the checksums of what is read;
+    `verify` checks everything.
+
+    Args:
+      folder: what `DatasetWriter` wrote.
+
+    Raises:
+      DatasetError: the manifest is missing or unreadable, or a shard is missing or of the wrong size.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self.manifest: Manifest = read_manifest(self.folder)
+        self._readers: dict[int, Any] = {}
+        counts = [len(shard.lengths) for shard in self.manifest.shards]
+        #: Ticks of every episode, int32 `[episodes]`.
+        self.lengths = np.concatenate([np.asarray(shard.lengths, np.int32) for shard in self.manifest.shards])
+        self._first = np.concatenate([[0], np.cumsum(counts)])
+        for shard in self.manifest.shards:
+            path = self.folder / shard.name
+            if not path.is_file():
+                raise DatasetError(f"{path} is missing; restore it or record the dataset again.")
+            if (size := path.stat().st_size) != shard.bytes:
+                raise DatasetError(
+                    f"{path} has {size} bytes, but its manifest says {shard.bytes}; restore it or record again."
+                )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_readers": {}}
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, index: int) -> Episode:
+        """Returns an episode, with every byte of it checked.
+
+        Raises:
+          DatasetError: its bytes are damaged.
+          IndexError: there is no such episode.
+        """
+        record, where = self._record(index)
+        return codec.decode(record, where=where)
+
+    def __iter__(self) -> Iterator[Episode]:
+        return (self[index] for index in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"EpisodeDataset('{self.folder}', {len(self)} episodes, {self.frames} frames)"
+
+    @property
+    def spec(self) -> WorldSpec:
+        return self.manifest.spec
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """The names of the arrays that every episode holds."""
+        return self.manifest.content
+
+    @property
+    def frames(self) -> int:
+        """Ticks over all episodes."""
+        return self.manifest.frames
+
+    def window(
+        self, index: int, start: int, length: int, names: tuple[str, ...] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Returns ticks `start` to `start + length` of an episode, reading no more of it than needed.
+
+        Args:
+          index: the episode.
+          start: its first tick to read.
+          length: how many ticks.
+          names: which arrays, all of them unless given.
+
+        Returns:
+          One array `[length, …]` a name; they may be read-only.
+
+        Raises:
+          DatasetError: what was read is damaged, or the window does not lie within the episode.
+        """
+        record, where = self._record(index)
+        return codec.decode_window(record, start, length, names or self.content, where=where)
+
+    def verify(self) -> None:
+        """Checks the digest of every shard and decodes every episode.
+
+        Raises:
+          DatasetError: something differs from what was written; the sentence names the file.
+        """
+        for shard in self.manifest.shards:
+            path = self.folder / shard.name
+            if digest(path) != shard.sha256:
+                raise DatasetError(f"{path} is damaged: its sha256 is not the manifest's. Restore it or record again.")
+        for index, episode in enumerate(self):
+            if episode.ticks != self.lengths[index]:
+                raise DatasetError(
+                    f"Episode {index} of {self.folder} has {episode.ticks} ticks, but the manifest says "
+                    f"{self.lengths[index]}; record again."
+                )
+
+    def _record(self, index: int) -> tuple[bytes, str]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"{self.folder} has episodes 0 to {len(self) - 1}, not {index}.")
+        number = int(np.searchsorted(self._first, index, side="right")) - 1
+        shard = self.manifest.shards[number]
+        path = self.folder / shard.name
+        where = f"Episode {index} in {path}"
+        try:
+            record = self._reader(number).read([index - int(self._first[number])])[0]
+        except (RuntimeError, IndexError, OSError) as error:
+            reason = str(error).splitlines()[0] if str(error) else repr(error)
+            raise DatasetError(f"{where} cannot be read ({reason}); restore the file or record again.") from error
+        return record, where
+
+    def _reader(self, number: int) -> Any:
+        reader = self._readers.get(number)
+        if reader is None:
+            shard = self.manifest.shards[number]
+            path = self.folder / shard.name
+            reader = array_record_module.ArrayRecordReader(
+                str(path), "readahead_buffer_size:0,max_parallelism:0", file_reader_buffer_size=2**15
+            )
+            if reader.num_records() != len(shard.lengths):
+                raise DatasetError(
+                    f"{path} holds {reader.num_records()} episodes, but its manifest says {len(shard.lengths)}; "
+                    "restore it or record again."
+                )
+            self._readers[number] = reader
+        return reader

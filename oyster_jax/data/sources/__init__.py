@@ -1,0 +1,1 @@
+"""Simulators that recordings are made of; each file wraps one."""

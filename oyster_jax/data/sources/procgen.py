@@ -1,0 +1,174 @@
+"""The 16 Procgen games (Cobbe et al. 2020, https://arxiv.org/abs/1912.01588) as a source of recordings."""
+
+import ctypes
+import dataclasses
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int32
+
+from oyster_jax.core.spec import ActionSpec, EntitySpec, FrameSpec, WorldSpec
+from oyster_jax.data.errors import DatasetError
+from oyster_jax.data.sources import procgen_state
+from oyster_jax.data.sources.source import Observation
+
+GAMES = (
+    "bigfish", "bossfight", "caveflyer", "chaser", "climber", "coinrun", "dodgeball", "fruitbot",
+    "heist", "jumper", "leaper", "maze", "miner", "ninja", "plunder", "starpilot",
+)  # fmt: skip
+
+#: Games in which "up" is a jump.
+PLATFORMERS = frozenset({"climber", "coinrun", "jumper", "ninja"})
+
+DISTRIBUTIONS = ("easy", "hard", "extreme", "memory", "exploration")
+
+#: Games whose levels exist in the distributions beyond easy and hard.
+_ONLY = {
+    "extreme": frozenset({"chaser", "dodgeball", "leaper", "starpilot"}),
+    "memory": frozenset({"caveflyer", "dodgeball", "heist", "jumper", "maze", "miner"}),
+    "exploration": frozenset({"caveflyer", "climber", "coinrun", "heist", "jumper", "leaper", "maze", "ninja"}),
+}
+
+#: Procgen's 15 actions in its own order, horizontal direction first; "up" is called "jump" in platformers.
+ACTIONS = (
+    "left+down", "left", "left+up", "down", "noop", "up", "right+down", "right", "right+up", "d", "a", "w", "s", "q", "e",
+)  # fmt: skip
+
+FRAME_RATE = 15.0
+ENTITY_CAPACITY = 64
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Procgen:
+    """One Procgen game; the defaults are its plain look: no backgrounds, one theme, easy levels.
+
+    Attributes:
+      game: one of `GAMES`.
+      distribution: which levels: easy, hard, or for some games extreme, memory or exploration.
+      backgrounds: whether levels have pictures behind them.
+      themes: whether levels differ in their tiles and figures.
+      entities: whether the simulator's entities are recorded too.
+      capacity: rows of the entity table.
+
+    Raises:
+      DatasetError: there is no such game or distribution, or the game lacks the distribution.
+    """
+
+    game: str = "coinrun"
+    distribution: str = "easy"
+    backgrounds: bool = False
+    themes: bool = False
+    entities: bool = False
+    capacity: int = ENTITY_CAPACITY
+
+    licence = "MIT"
+
+    def __post_init__(self) -> None:
+        if self.game not in GAMES:
+            raise DatasetError(f"Procgen has no game '{self.game}'; choose one of {', '.join(GAMES)}.")
+        if self.distribution not in DISTRIBUTIONS:
+            raise DatasetError(
+                f"Procgen has no distribution '{self.distribution}'; choose one of {', '.join(DISTRIBUTIONS)}."
+            )
+        if self.game not in _ONLY.get(self.distribution, GAMES):
+            raise DatasetError(
+                f"The {self.distribution} distribution exists for {', '.join(sorted(_ONLY[self.distribution]))}, "
+                f"not for {self.game}; choose easy or hard."
+            )
+
+    @property
+    def name(self) -> str:
+        return f"procgen:{self.game}"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("distribution", "backgrounds", "themes")}
+
+    @property
+    def spec(self) -> WorldSpec:
+        """64x64 frames at 15 Hz, 15 actions, and the entity table if it is recorded."""
+        up = "jump" if self.game in PLATFORMERS else "up"
+        names = tuple("+".join(up if part == "up" else part for part in name.split("+")) for name in ACTIONS)
+        return WorldSpec(
+            name=self.game,
+            frame=FrameSpec(height=64, width=64, rate=FRAME_RATE),
+            action=ActionSpec(names=names, idle="noop"),
+            entity=EntitySpec(capacity=self.capacity, fields=procgen_state.FIELDS) if self.entities else None,
+        )
+
+    def open(self, *, environments: int, levels: tuple[int, int], seed: int, threads: int = 2) -> "ProcgenSimulator":
+        """Starts the game; see `Source.open`.
+
+        Raises:
+          DatasetError: the simulator is not installed.
+        """
+        return ProcgenSimulator(self, environments=environments, levels=levels, seed=seed, threads=threads)
+
+
+class ProcgenSimulator:
+    """A running batch of one Procgen game; see `Simulator`."""
+
+    def __init__(self, source: Procgen, *, environments: int, levels: tuple[int, int], seed: int, threads: int) -> None:
+        try:
+            from procgen_gym import ProcgenVecEnv
+        except ImportError as error:
+            raise DatasetError(
+                "Recording Procgen needs the package procgen-gym, which exists for Python 3.13 on Linux and Windows; "
+                "install it with `pip install oyster-jax[envs]`."
+            ) from error
+        self._source = source
+        self._environment: Any = ProcgenVecEnv(
+            environments,
+            source.game,
+            use_backgrounds=source.backgrounds,
+            restrict_themes=not source.themes,
+            distribution_mode=source.distribution,
+            num_levels=levels[1] - levels[0],
+            start_level=levels[0],
+            rand_seed=seed,
+            num_threads=threads,
+        )
+        self._reader = procgen_state.StateReader(self._environment)
+        self._clock = self._reader.header(0).timeout
+        self._ticks = np.zeros(environments, np.int32)
+
+    def observe(self) -> Observation:
+        """See `Simulator.observe`."""
+        frames, info = self._environment.reset()
+        nothing = np.zeros(len(frames), bool)
+        return self._observation(frames, info, np.zeros(len(frames), np.float32), nothing)
+
+    def step(self, actions: Int32[np.ndarray, "environments"]) -> Observation:
+        """See `Simulator.step`."""
+        frames, rewards, ended, _, info = self._environment.step(actions)
+        self._ticks += 1
+        observation = self._observation(frames, info, rewards, ended)
+        self._ticks[ended] = 0
+        return observation
+
+    def close(self) -> None:
+        """Frees the simulator."""
+        self._environment.close()
+
+    def states(self) -> list[bytes]:
+        """Returns the whole state of every environment; `restore` brings it back exactly."""
+        return [self._reader.state(index) for index in range(self._environment.num_envs)]
+
+    def restore(self, states: list[bytes]) -> None:
+        """Puts every environment back into a state that `states` returned."""
+        self._environment.set_state(states)
+        self._ticks[:] = [self._reader.header(index).tick for index in range(len(states))]
+
+    def _observation(self, frames: np.ndarray, info: dict, rewards: np.ndarray, ended: np.ndarray) -> Observation:
+        tables = self._reader.tables(self._source.capacity) if self._source.entities else (None, None, None)
+        entities, mask, lost = tables
+        return Observation(
+            frames=frames,
+            levels=info["level_seed"],
+            rewards=rewards,
+            ended=ended,
+            terminals=ended & (self._ticks < self._clock),
+            entities=entities,
+            entity_mask=mask,
+            entities_lost=lost,
+        )

@@ -1,0 +1,78 @@
+"""What a simulator must offer to be recorded: many environments that step at once."""
+
+import dataclasses
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int32, UInt8
+
+from oyster_jax.core.spec import WorldSpec
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Observation:
+    """What all environments show at one tick.
+
+    Attributes:
+      frames: uint8 `[environments, height, width, 3]`.
+      levels: int32 `[environments]`, the seed of the level each one is in.
+      rewards: float32 `[environments]`, of the action that led here.
+      ended: bool `[environments]`, that action ended an episode and `frames` shows the next one's beginning.
+      terminals: bool `[environments]`, it was the world that ended the episode, not a clock.
+      entities: float32 `[environments, capacity, fields]`, where asked for.
+      entity_mask: bool `[environments, capacity]`.
+      entities_lost: int32 `[environments]`, how many entities did not fit into the table.
+    """
+
+    frames: UInt8[np.ndarray, "environments height width 3"]
+    levels: Int32[np.ndarray, "environments"]
+    rewards: Float32[np.ndarray, "environments"]
+    ended: Bool[np.ndarray, "environments"]
+    terminals: Bool[np.ndarray, "environments"]
+    entities: Float32[np.ndarray, "environments capacity fields"] | None = None
+    entity_mask: Bool[np.ndarray, "environments capacity"] | None = None
+    entities_lost: Int32[np.ndarray, "environments"] | None = None
+
+
+class Simulator(Protocol):
+    """Environments that run side by side; an ended one begins its next episode by itself."""
+
+    def observe(self) -> Observation:
+        """Returns what the environments show before the first action; nothing has ended yet."""
+        ...
+
+    def step(self, actions: Int32[np.ndarray, "environments"]) -> Observation:
+        """Acts in every environment and returns what they show then."""
+        ...
+
+    def close(self) -> None:
+        """Frees the simulator."""
+        ...
+
+
+class Source(Protocol):
+    """A kind of world that can be recorded, with its options."""
+
+    @property
+    def name(self) -> str:
+        """What the manifest calls it, as in `procgen:coinrun`."""
+        ...
+
+    @property
+    def spec(self) -> WorldSpec:
+        """The world's specification, with entities where they are asked for."""
+        ...
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Its options, JSON-ready."""
+        ...
+
+    @property
+    def licence(self) -> str:
+        """SPDX name of the simulator's licence."""
+        ...
+
+    def open(self, *, environments: int, levels: tuple[int, int], seed: int) -> Simulator:
+        """Starts the environments on levels `levels[0]` to `levels[1]` (exclusive)."""
+        ...
