@@ -1,0 +1,168 @@
+"""Windows of recorded episodes in batches, for ever: shuffled, split among processes, resumable to the batch.
+
+    dataset = windows(EpisodeDataset(folder), WindowConfig(length=16, batch=32))
+    iterator = iter(dataset)
+    batch = next(iterator)            # {"frames": [32, 16, 64, 64, 3], "actions": [32, 16], …}
+    iterator.set_state(saved)         # what iterator.get_state() returned: the next batch is the one that was next then
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Protocol, SupportsIndex
+
+import grain
+import numpy as np
+
+from oyster_jax.core.spec import WorldSpec
+from oyster_jax.data.dataset import EpisodeDataset
+from oyster_jax.data.episode import ARRAYS
+from oyster_jax.data.errors import DatasetError
+
+
+class Sharding(Protocol):
+    """Which part of the windows is this process's; `grain.sharding.ShardByJaxProcess()` is one."""
+
+    @property
+    def shard_index(self) -> int: ...
+
+    @property
+    def shard_count(self) -> int: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WindowConfig:
+    """How windows are drawn.
+
+    Attributes:
+      length: ticks a window.
+      batch: windows a batch, of one process.
+      seed: of the shuffle; each epoch has a fresh one that follows from it.
+      arrays: which arrays of the episodes to read, all of them unless given.
+      prefetch: batches made ahead of time.
+      threads: threads that make them; one is right for two cores.
+
+    Raises:
+      DatasetError: a number is out of range, or an array's name is unknown.
+    """
+
+    length: int
+    batch: int
+    seed: int = 0
+    arrays: tuple[str, ...] | None = None
+    prefetch: int = 2
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("length", "batch", "prefetch", "threads"):
+            if getattr(self, name) < 1:
+                raise DatasetError(f"The {name} of windows must be at least 1, but was {getattr(self, name)}.")
+        if not 0 <= self.seed < 2**32:
+            raise DatasetError(f"The seed of windows lies between 0 and {2**32 - 1}, but was {self.seed}.")
+        if unknown := set(self.arrays or ()) - set(ARRAYS):
+            raise DatasetError(f"Episodes have no {', '.join(sorted(unknown))}; they have {', '.join(ARRAYS)}.")
+
+
+class WindowSource:
+    """Every window of `length` ticks that lies within one episode, by number; a Grain random-access source.
+
+    Numbers count episode by episode and offset by offset, over all datasets in order.
+
+    Args:
+      datasets: of one world, whose episodes hold the arrays that are read.
+      length: ticks a window.
+      arrays: which arrays to read, all that the datasets have in common unless given.
+
+    Raises:
+      DatasetError: the datasets do not fit together, lack an array, or no episode is long enough.
+    """
+
+    def __init__(self, datasets: Sequence[EpisodeDataset], length: int, arrays: tuple[str, ...] | None = None) -> None:
+        if not datasets:
+            raise DatasetError("There is no dataset to read windows from; give at least one.")
+        self.datasets = tuple(datasets)
+        self.length = length
+        self.arrays = _common_arrays(self.datasets, arrays)
+        lengths = np.concatenate([dataset.lengths for dataset in datasets])
+        self._windows_before = np.concatenate([[0], np.cumsum(np.maximum(lengths - length + 1, 0), dtype=np.int64)])
+        self._episodes_before = np.concatenate([[0], np.cumsum([len(dataset) for dataset in datasets])])
+        if len(self) == 0:
+            raise DatasetError(
+                f"No episode has {length} ticks; the longest has {lengths.max()}. Ask for shorter windows."
+            )
+
+    def __len__(self) -> int:
+        return int(self._windows_before[-1])
+
+    def __getitem__(self, index: SupportsIndex) -> dict[str, np.ndarray]:
+        """Returns a window: one array `[length, …]` a name."""
+        dataset, episode, start = self.locate(index)
+        return self.datasets[dataset].window(episode, start, self.length, self.arrays)
+
+    def __repr__(self) -> str:
+        folders = ", ".join(str(dataset.folder) for dataset in self.datasets)
+        return f"WindowSource({folders}; {len(self)} windows of {self.length} ticks)"
+
+    def locate(self, index: SupportsIndex) -> tuple[int, int, int]:
+        """Returns where window `index` lies: its dataset, its episode there, and its first tick."""
+        number = int(index)
+        episode = int(np.searchsorted(self._windows_before, number, side="right")) - 1
+        dataset = int(np.searchsorted(self._episodes_before, episode, side="right")) - 1
+        return dataset, episode - int(self._episodes_before[dataset]), number - int(self._windows_before[episode])
+
+
+def windows(
+    datasets: EpisodeDataset | Sequence[EpisodeDataset], config: WindowConfig, sharding: Sharding | None = None
+) -> grain.IterDataset:
+    """Returns endless batches of windows drawn uniformly over all places where one fits into an episode.
+
+    Each epoch visits every window once, over all processes together, in a fresh order. The iterator's `get_state()` and
+    `set_state()` restore it exactly.
+
+    Args:
+      datasets: one dataset or several of one world.
+      config: how windows are drawn.
+      sharding: which part this process gets, everything unless given.
+
+    Returns:
+      A Grain dataset of dicts, one array `[batch, length, …]` a name.
+
+    Raises:
+      DatasetError: the datasets do not fit together, lack an array, or hold too few windows.
+    """
+    source = WindowSource([datasets] if isinstance(datasets, EpisodeDataset) else datasets, config.length, config.arrays)
+    index, count = (0, 1) if sharding is None else (sharding.shard_index, sharding.shard_count)
+    if count * config.batch > len(source):
+        raise DatasetError(
+            f"There are {len(source)} windows of {config.length} ticks, which do not fill one batch of {config.batch} in "
+            f"each of {count} processes; record more or ask for less."
+        )
+    # Shuffled before it is split, so that processes get different windows of all episodes, anew in each epoch.
+    return (
+        grain.MapDataset.source(source)
+        .seed(config.seed)
+        .shuffle()[index::count]
+        .repeat()
+        .batch(config.batch, batch_fn=_stack)
+        .to_iter_dataset(grain.ReadOptions(num_threads=config.threads, prefetch_buffer_size=config.prefetch))
+    )
+
+
+def _stack(rows: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+def _common_arrays(datasets: tuple[EpisodeDataset, ...], wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Returns the arrays to read, after checking that all datasets are of one world and hold them."""
+    spec: WorldSpec = datasets[0].spec
+    for dataset in datasets:
+        if (dataset.spec.frame, dataset.spec.action) != (spec.frame, spec.action):
+            raise DatasetError(
+                f"{dataset.folder} and {datasets[0].folder} are of different worlds: their frames or actions differ. "
+                "Train on one world at a time."
+            )
+        if missing := set(wanted or ()) - set(dataset.content):
+            raise DatasetError(
+                f"{dataset.folder} holds no {', '.join(sorted(missing))}; it holds {', '.join(dataset.content)}."
+            )
+    names = wanted or tuple(ARRAYS)
+    return tuple(name for name in names if all(name in dataset.content for dataset in datasets))
