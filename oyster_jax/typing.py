@@ -18,7 +18,7 @@ Frames = UInt8[Array, "*batch height width 3"]
 Latent = Float[Array, "tokens channels"]
 Latents = Float[Array, "*batch tokens channels"]
 Action = Int32[Array, ""]
-Actions = Int32[Array, "*batch"]
+Actions = Int32[Array, "*ticks"]
 PRNGKey = Key[Array, ""]
 Scalar = Float[Array, ""]
 

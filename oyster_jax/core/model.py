@@ -1,12 +1,13 @@
 """The protocol that every learned world follows, and that everything above it composes."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from oyster_jax.core.spec import WorldSpec
 from oyster_jax.core.state import WorldState
 from oyster_jax.typing import Action, Actions, Frame, Frames, Params, PRNGKey
 
 
+@runtime_checkable
 class WorldModel(Protocol):
     """A learned world without its parameters: frozen, hashable, safe to close over or to pass as a static argument.
 

@@ -26,6 +26,7 @@ class FrameSpec:
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """The shape of one frame, `(height, width, 3)`."""
         return (self.height, self.width, 3)
 
 
@@ -49,6 +50,7 @@ class ActionSpec:
 
     @property
     def count(self) -> int:
+        """The number of actions; ids run from 0 to one less."""
         return len(self.names)
 
     @property

@@ -27,7 +27,7 @@ _SENTENCES = {
     Status.OK: "The world is running.",
     Status.TERMINAL: "The episode has ended; reset the world to begin another.",
     Status.ACTION_OUT_OF_RANGE: "An action was outside the world's action set and was taken as idle; check its ids.",
-    Status.NONFINITE: "The model produced a number that is not finite and the state was frozen; restore an earlier one.",
+    Status.NONFINITE: "The model produced a non-finite number and the state was frozen; restore an earlier one.",
 }
 
 

@@ -1,0 +1,1 @@
+"""The tests of Oyster; their folders mirror the package."""
