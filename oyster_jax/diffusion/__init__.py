@@ -1,0 +1,1 @@
+"""Shortcut forcing: noise schedule, training objective, sampler."""

@@ -1,0 +1,25 @@
+"""Drawing a latent: K steps of a denoiser from noise to data."""
+
+import jax.numpy as jnp
+
+from oyster_jax.diffusion.objective import Denoise
+from oyster_jax.diffusion.schedule import toward
+from oyster_jax.typing import Array
+
+
+def sample(denoise: Denoise, noise: Array, steps: int, *, size: float | None = None) -> Array:
+    """Takes `steps` equal steps from `noise` to a clean latent.
+
+    Args:
+      denoise: the denoiser; level and size are scalars.
+      noise: standard normal, of the latent's shape.
+      steps: how many; unrolled, so few.
+      size: the step size that the denoiser is told, `1 / steps` unless given. One step that is told the finest size
+        gives the expected latent instead of a drawn one.
+    """
+    latent = noise
+    told = jnp.float32(1 / steps if size is None else size)
+    for step in range(steps):
+        signal = jnp.float32(step / steps)
+        latent = toward(latent, denoise(latent, signal, told), signal, jnp.float32(1 / steps))
+    return latent

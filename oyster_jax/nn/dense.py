@@ -1,0 +1,51 @@
+"""Dense layers whose products run at full speed forwards and backwards, on a CPU as on an accelerator."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax.experimental.layout import Layout, with_layout_constraint
+
+from oyster_jax.typing import Array, Float
+
+
+@jax.custom_vjp
+def matmul(x: Float[Array, "rows in"], w: Float[Array, "in out"]) -> Float[Array, "rows out"]:
+    """Returns `x @ w` for two matrices of one dtype.
+
+    XLA's CPU backend multiplies bfloat16 at full speed only when both operands are row-major. Every gradient
+    multiplies by a transpose, which is otherwise upcast to float32 without a word (3 to 5 times slower), so the
+    backward pass writes both transposes out.
+    """
+    return x @ w
+
+
+def _matmul_forward(x: Array, w: Array) -> tuple[Array, tuple[Array, Array]]:
+    return x @ w, (x, w)
+
+
+def _matmul_backward(residuals: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+    x, w = residuals
+    return gradient @ _row_major_transpose(w), _row_major_transpose(x) @ gradient
+
+
+def _row_major_transpose(x: Array) -> Array:
+    return with_layout_constraint(x.T, Layout(major_to_minor=(0, 1)))
+
+
+matmul.defvjp(_matmul_forward, _matmul_backward)
+
+
+class Dense(nnx.Module):
+    """A linear map over the last axis, `[..., in] → [..., out]`, in the dtype of its input.
+
+    The kernel is drawn from a normal of variance `scale² / in` (LeCun et al., 1998), so `scale=0` begins at zero.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs, scale: float = 1.0, bias: bool = False):
+        self.kernel = nnx.Param(scale * inputs**-0.5 * jax.random.normal(rngs.params(), (inputs, outputs)))
+        self.bias = nnx.Param(jnp.zeros((outputs,))) if bias else None
+
+    def __call__(self, x: Float[Array, "... in"]) -> Float[Array, "... out"]:
+        kernel = self.kernel[...].astype(x.dtype)
+        y = matmul(x.reshape(-1, x.shape[-1]), kernel).reshape(*x.shape[:-1], kernel.shape[-1])
+        return y if self.bias is None else y + self.bias[...].astype(x.dtype)

@@ -1,0 +1,66 @@
+"""The seam between NNX modules and pure functions: parameters leave as plain dicts, modules come back inside jit."""
+
+import functools
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import jax
+from flax import nnx
+
+from oyster_jax.typing import Params, PRNGKey
+
+type Build[Config: Hashable, Module: nnx.Module] = Callable[[Config, nnx.Rngs], Module]
+
+
+@functools.cache
+def _graph[Config: Hashable, Module: nnx.Module](build: Build[Config, Module], config: Config) -> nnx.GraphDef[Module]:
+    """Returns the structure of the module that `build` makes of `config`, without computing a single number."""
+    return nnx.split(nnx.eval_shape(lambda: build(config, nnx.Rngs(0))))[0]
+
+
+def init[Config: Hashable, Module: nnx.Module](build: Build[Config, Module], config: Config, key: PRNGKey) -> Params:
+    """Draws the parameters of the module that `build` makes of `config`, as nested dicts of arrays."""
+
+    @jax.jit
+    def draw(key: PRNGKey) -> Params:
+        return nnx.to_pure_dict(nnx.split(build(config, nnx.Rngs(key)))[1])
+
+    return draw(key)
+
+
+def bind[Config: Hashable, Module: nnx.Module](build: Build[Config, Module], config: Config, params: Params) -> Module:
+    """Returns the module with `params` in it; cheap, and meant to be called inside a traced function."""
+    return nnx.merge(_graph(build, config), params)
+
+
+class Stack(nnx.Module):
+    """`depth` copies of one layer with stacked parameters, applied by a scan: few leaves, one compilation.
+
+    Args:
+      build: makes one layer from an `nnx.Rngs`; a layer maps `(x, *args, **kwargs)` to `x`, or to `(x, y)`.
+      depth: number of layers, at least one.
+    """
+
+    def __init__(self, build: Callable[[nnx.Rngs], nnx.Module], depth: int, *, rngs: nnx.Rngs):
+        self.depth = depth
+        self.layers = nnx.vmap(build, axis_size=depth)(rngs.fork(split=depth))
+
+    def __call__(self, x: Any, apply: Callable[[Any, Any, Any], tuple[Any, Any]], per_layer: Any = None) -> Any:
+        """Scans `apply(layer, x, xs) → (x, ys)` over the layers.
+
+        Args:
+          x: what passes through the layers.
+          apply: applies one layer.
+          per_layer: a pytree with a leading `depth` axis, of which each layer gets its part as `xs`.
+
+        Returns:
+          The last `x`, and all `ys` stacked over a leading `depth` axis.
+        """
+        graph, params = nnx.split(self.layers)
+
+        def layer(x: Any, scanned: tuple[Any, Any]) -> tuple[Any, Any]:
+            layer_params, xs = scanned
+            return apply(nnx.merge(graph, layer_params), x, xs)
+
+        # Unrolled: on a CPU as fast to run, and the compiler sees through layer boundaries.
+        return jax.lax.scan(layer, x, (params, per_layer), unroll=True)

@@ -1,0 +1,1 @@
+"""Training: one step, one loop, and the stages that run through it."""

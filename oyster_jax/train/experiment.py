@@ -1,0 +1,29 @@
+"""An experiment: everything that makes a world, from the recording to the last step of training."""
+
+import dataclasses
+
+from oyster_jax.data.record import RecordConfig
+from oyster_jax.models.tokenizer import TokenizerConfig
+from oyster_jax.train.loop import TrainConfig
+from oyster_jax.train.tokenizer import TokenizerLossConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExperimentConfig:
+    """What `get_config()` of a file in `configs/` returns.
+
+    Attributes:
+      name: of the experiment and of its folder.
+      seed: of parameters, noise and shuffles.
+      recording: the training data, recorded when it is not there yet.
+      tokenizer: the tokenizer.
+      tokenizer_loss: its loss.
+      tokenizer_training: how it trains.
+    """
+
+    name: str
+    seed: int
+    recording: RecordConfig
+    tokenizer: TokenizerConfig
+    tokenizer_loss: TokenizerLossConfig
+    tokenizer_training: TrainConfig
