@@ -97,7 +97,7 @@ install() {
     fi
     [ -e "$unfinished" ] || echo updating >"$unfinished"
     (
-        cd "$root" && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input $again \
+        cd "$root" && "$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-input $again \
             -c constraints.txt -e ".[$(printf %s "$extras" | tr ' ' ',')]"
     ) || {
         say "The packages of Oyster could not be installed; the lines above say why. When that is mended, run this again" \
