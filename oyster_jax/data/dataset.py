@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from array_record.python import array_record_module
+from array_record.python import array_record_module  # pyright: ignore[reportAttributeAccessIssue]
 
 from oyster_jax.core.spec import WorldSpec
 from oyster_jax.data import codec
@@ -69,6 +69,7 @@ class EpisodeDataset:
 
     @property
     def spec(self) -> WorldSpec:
+        """The recorded world."""
         return self.manifest.spec
 
     @property

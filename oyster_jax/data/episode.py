@@ -27,8 +27,8 @@ REQUIRED = ("actions", "rewards", "terminals")
 class Episode:
     """What was seen and done from a reset to an end.
 
-    `actions[t]` is taken at `frames[t]` and leads to `frames[t + 1]`; `rewards[t]` and `terminals[t]` are the outcome of
-    `actions[t]`. The frame after the last action is not kept: either the world ended there or the recording stopped.
+    `actions[t]` is taken at `frames[t]` and leads to `frames[t + 1]`; `rewards[t]` and `terminals[t]` are the outcome
+    of `actions[t]`. The frame after the last action is not kept: the world ended there or the recording stopped.
 
     Attributes:
       actions: int32 `[ticks]`, ids of the world's actions (-1 where unknown).
@@ -63,12 +63,13 @@ class Episode:
             _check(name, array, self.ticks)
         if (self.entities is None) != (self.entity_mask is None):
             raise DatasetError("An episode's entities and entity_mask come together, but only one of them was given.")
-        if self.entities is not None and self.entity_mask is not None:
-            if self.entities.shape[:2] != self.entity_mask.shape:
-                raise DatasetError(
-                    f"An episode's entities {self.entities.shape} and entity_mask {self.entity_mask.shape} differ in "
-                    "their first two axes."
-                )
+        if self.entities is None or self.entity_mask is None:
+            return
+        if self.entities.shape[:2] != self.entity_mask.shape:
+            raise DatasetError(
+                f"An episode's entities {self.entities.shape} and entity_mask {self.entity_mask.shape} differ in their "
+                "first two axes; give the mask one value a row."
+            )
 
     @property
     def ticks(self) -> int:

@@ -1,14 +1,13 @@
 """Windows of recorded episodes in batches, for ever: shuffled, split among processes, resumable to the batch.
 
-    dataset = windows(EpisodeDataset(folder), WindowConfig(length=16, batch=32))
-    iterator = iter(dataset)
-    batch = next(iterator)            # {"frames": [32, 16, 64, 64, 3], "actions": [32, 16], …}
-    iterator.set_state(saved)         # what iterator.get_state() returned: the next batch is the one that was next then
+>>> batches = iter(windows(EpisodeDataset(folder), WindowConfig(length=16, batch=32)))
+>>> next(batches)                # {"frames": [32, 16, 64, 64, 3], "actions": [32, 16], …}
+>>> state = batches.get_state()  # JSON-ready; after batches.set_state(state) the same batches follow again
 """
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Protocol, SupportsIndex
+from typing import Any, Protocol, SupportsIndex, runtime_checkable
 
 import grain
 import numpy as np
@@ -19,14 +18,19 @@ from oyster_jax.data.episode import ARRAYS
 from oyster_jax.data.errors import DatasetError
 
 
+@runtime_checkable
 class Sharding(Protocol):
     """Which part of the windows is this process's; `grain.sharding.ShardByJaxProcess()` is one."""
 
     @property
-    def shard_index(self) -> int: ...
+    def shard_index(self) -> int:
+        """This process's part, from 0."""
+        ...
 
     @property
-    def shard_count(self) -> int: ...
+    def shard_count(self) -> int:
+        """How many parts there are."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -129,12 +133,13 @@ def windows(
     Raises:
       DatasetError: the datasets do not fit together, lack an array, or hold too few windows.
     """
-    source = WindowSource([datasets] if isinstance(datasets, EpisodeDataset) else datasets, config.length, config.arrays)
+    given = [datasets] if isinstance(datasets, EpisodeDataset) else datasets
+    source = WindowSource(given, config.length, config.arrays)
     index, count = (0, 1) if sharding is None else (sharding.shard_index, sharding.shard_count)
     if count * config.batch > len(source):
         raise DatasetError(
-            f"There are {len(source)} windows of {config.length} ticks, which do not fill one batch of {config.batch} in "
-            f"each of {count} processes; record more or ask for less."
+            f"There are {len(source)} windows of {config.length} ticks, which do not fill one batch of {config.batch} "
+            f"in each of {count} processes; record more or ask for less."
         )
     # Shuffled before it is split, so that processes get different windows of all episodes, anew in each epoch.
     return (
@@ -142,7 +147,7 @@ def windows(
         .seed(config.seed)
         .shuffle()[index::count]
         .repeat()
-        .batch(config.batch, batch_fn=_stack)
+        .batch(config.batch, drop_remainder=True, batch_fn=_stack)
         .to_iter_dataset(grain.ReadOptions(num_threads=config.threads, prefetch_buffer_size=config.prefetch))
     )
 

@@ -71,8 +71,8 @@ class Provenance:
             raise DatasetError(f"A dataset's split is '{TRAINING}' or '{HELD_OUT}', not '{self.split}'.")
         if self.levels is not None and split_of(*self.levels) != self.split:
             raise DatasetError(
-                f"Levels {self.levels[0]}:{self.levels[1]} belong to the {split_of(*self.levels)} split, but the dataset "
-                f"was called {self.split}."
+                f"Levels {self.levels[0]}:{self.levels[1]} belong to the {split_of(*self.levels)} split, but the "
+                f"dataset was called {self.split}."
             )
 
 
@@ -102,10 +102,12 @@ class Manifest:
 
     @property
     def spec(self) -> WorldSpec:
+        """The recorded world."""
         return self.provenance.spec
 
     @property
     def episodes(self) -> int:
+        """How many episodes there are."""
         return sum(len(shard.lengths) for shard in self.shards)
 
     @property

@@ -1,6 +1,6 @@
 """Who acts while a recording is made: policies over many environments at once, exact from their seed."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int32
@@ -22,6 +22,7 @@ STICKY_WEIGHTS = {
 }
 
 
+@runtime_checkable
 class Policy(Protocol):
     """Chooses an action for every environment, one tick after another."""
 
@@ -39,6 +40,7 @@ class RandomPolicy:
         self._generator = np.random.default_rng(seed)
 
     def act(self, began: np.ndarray) -> Int32[np.ndarray, "environments"]:
+        """See `Policy.act`."""
         del began
         return self._generator.integers(self._count, size=self._environments, dtype=np.int32)
 
@@ -56,6 +58,7 @@ class StickyPolicy:
         self._actions = self._draw(environments)
 
     def act(self, began: np.ndarray) -> Int32[np.ndarray, "environments"]:
+        """See `Policy.act`."""
         change = self._generator.random(len(self._actions)) < CHANGE_PROBABILITY
         drawn = self._draw(len(self._actions))
         self._actions = np.where(change | began, drawn, self._actions)

@@ -12,8 +12,8 @@ from oyster_jax.data import codec
 from oyster_jax.data.episode import Episode
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.manifest import Manifest, Provenance, split_of
-from oyster_jax.data.policies import make_policy
-from oyster_jax.data.sources.source import Observation, Source
+from oyster_jax.data.policies import Policy, make_policy
+from oyster_jax.data.sources.source import Observation, Simulator, Source
 from oyster_jax.data.writer import DatasetWriter
 
 #: Called with the frames recorded so far.
@@ -75,8 +75,8 @@ class RecordConfig:
 def record(config: RecordConfig, out: str | os.PathLike[str], progress: Progress | None = None) -> Manifest:
     """Records `config.frames` frames into the folder `out`, exactly and reproducibly.
 
-    Every environment contributes the same number of frames (the first ones one more where they do not divide), so no kind
-    of episode is favoured for its length; the episode that is running when an environment's share is full is cut there.
+    Every environment contributes the same number of frames (the first ones one more where they do not divide), so no
+    episode is favoured for its length; one that is still running when its environment's share is full is cut there.
 
     Returns:
       The manifest that was written.
@@ -97,7 +97,9 @@ def record(config: RecordConfig, out: str | os.PathLike[str], progress: Progress
     return writer.manifest
 
 
-def _run(config: RecordConfig, simulator, policy, queue: "_EncodingQueue", progress: Progress) -> None:
+def _run(
+    config: RecordConfig, simulator: Simulator, policy: Policy, queue: "_EncodingQueue", progress: Progress
+) -> None:
     observation: Observation = simulator.observe()
     environments = len(observation.frames)
     share, rest = divmod(config.frames, environments)
@@ -172,11 +174,14 @@ class _EncodingQueue:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        while kind is None and self._waiting:
-            self._write_next()
-        self._pool.shutdown(cancel_futures=True)
+        try:
+            while kind is None and self._waiting:
+                self._write_next()
+        finally:
+            self._pool.shutdown(cancel_futures=True)
 
     def put(self, take: _Take, ending: str) -> None:
+        """Takes over a finished episode; waits only while too many are unwritten."""
         self._waiting.append(self._pool.submit(_encode, take, ending))
         while self._waiting and (len(self._waiting) > _WAITING or self._waiting[0].done()):
             self._write_next()

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from array_record.python import array_record_module
+from array_record.python import array_record_module  # pyright: ignore[reportAttributeAccessIssue]
 
 from oyster_jax.data import codec
 from oyster_jax.data.episode import Episode
@@ -41,7 +41,7 @@ class DatasetWriter:
         self._shard_bytes = shard_bytes
         self._shards: list[Shard] = []
         self._content: tuple[str, ...] = ()
-        self._writer: array_record_module.ArrayRecordWriter | None = None
+        self._writer: Any = None
         self._lengths: list[int] = []
         self._bytes = 0
         check_free(self.folder)
@@ -75,8 +75,8 @@ class DatasetWriter:
         self._content = self._content or content
         if content != self._content:
             raise DatasetError(
-                f"The episodes of a dataset hold the same arrays; {self.folder} has {', '.join(self._content)}, but this "
-                f"episode has {', '.join(content)}."
+                f"The episodes of a dataset hold the same arrays; {self.folder} has {', '.join(self._content)}, but "
+                f"this episode has {', '.join(content)}."
             )
         if self._writer is None:
             # One record a group and no compression on top of ours: reading one episode reads that episode only.

@@ -1,7 +1,7 @@
 """Reads entities out of Procgen's serialised state.
 
-The state is little-endian: a header of numbers and strings, then one record of 31 four-byte fields an entity. Reading the
-records as one array is what keeps this faster than the simulator.
+The state is little-endian: a header of numbers and strings, then one record of 31 four-byte fields an entity. Reading
+the records as one array is what keeps this nearly as fast as the simulator.
 """
 
 import ctypes
@@ -27,8 +27,8 @@ _LAYOUT = (
 _RECORD = [(name, kind) for kind, names in _LAYOUT for name in names.split()]
 _RECORD_BYTES = 4 * len(_RECORD)
 
-#: The columns of the recorded table. Positions `x`, `y` (of the centre) and half sizes `rx`, `ry` are in tiles, `y` upwards;
-#: `vx`, `vy` in tiles a tick; `rotation` in radians; times in ticks; the rest are the game's own codes and flags.
+#: The columns of the recorded table. Positions `x`, `y` (of the centre, `y` upwards) and half sizes `rx`, `ry` are in
+#: tiles; `vx`, `vy` in tiles a tick; `rotation` in radians; times in ticks; the rest are the game's codes and flags.
 FIELDS = (
     "x", "y", "vx", "vy", "rx", "ry", "rotation", "vrotation", "type", "image_type", "image_theme", "render_z",
     "is_reflected", "will_erase", "collides_with_entities", "alpha", "health", "fire_time", "life_time", "expire_time",
@@ -44,7 +44,7 @@ _TO_INTEGERS, _FROM_INTEGERS = (list(part) for part in zip(*_INTEGERS, strict=Tr
 _STATE_BYTES = 2**20
 _STATE_VERSION = 0
 _INTEGER = struct.Struct("<i")
-# What follows the two random generators: f | i i | action | timeout, 4 i | i | f | i i | tick | i | grid size | entity count.
+# Behind the two random generators: f | i i | action | timeout, 4 i | i | f | i i | tick | i | grid size | entities.
 _TAIL = struct.Struct("<fiiiiiiiiifiiiiii")
 
 
@@ -95,7 +95,7 @@ def parse_header(state: Any) -> StateHeader:
 
 
 def parse_entities(state: Any, header: StateHeader) -> Float32[np.ndarray, "entities fields"]:
-    """Returns the entities of a state as a table with the columns `FIELDS`, in the simulator's order (row 0 the agent)."""
+    """Returns the entities of a state with the columns `FIELDS`, in the simulator's order (row 0 is the agent)."""
     records = np.frombuffer(state, np.int32, header.entities * len(_RECORD), header.offset).reshape(-1, len(_RECORD))
     table = np.empty((len(records), len(FIELDS)), np.float32)
     table[:, _TO_FLOATS] = records.view(np.float32)[:, _FROM_FLOATS]
@@ -144,4 +144,6 @@ class StateReader:
         return tables, mask, lost
 
     def _fetch(self, index: int) -> int:
-        return self._environment._clib.call_c_func("get_state", index, self._buffer, _STATE_BYTES)
+        # The package offers no public way to a state that does not copy a mebibyte.
+        library = self._environment._clib  # noqa: SLF001
+        return library.call_c_func("get_state", index, self._buffer, _STATE_BYTES)

@@ -1,7 +1,7 @@
 """What a simulator must offer to be recorded: many environments that step at once."""
 
 import dataclasses
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int32, UInt8
@@ -34,6 +34,7 @@ class Observation:
     entities_lost: Int32[np.ndarray, "environments"] | None = None
 
 
+@runtime_checkable
 class Simulator(Protocol):
     """Environments that run side by side; an ended one begins its next episode by itself."""
 
@@ -50,6 +51,7 @@ class Simulator(Protocol):
         ...
 
 
+@runtime_checkable
 class Source(Protocol):
     """A kind of world that can be recorded, with its options."""
 
