@@ -1,0 +1,48 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from oyster_jax.core.spec import ActionSpec, EntitySpec
+from oyster_jax.data.errors import DatasetError
+from oyster_jax.evaluate.windows import check_dataset, choose_windows
+from tests.evaluate import toy
+
+LENGTHS = np.asarray([5, 12, 9, 40], np.int32)
+
+
+def places(windows) -> set[tuple[int, int]]:
+    return set(zip(windows.episodes.tolist(), windows.starts.tolist(), strict=True))
+
+
+def test_all_windows_together_are_all_places_at_which_one_fits():
+    windows = choose_windows(LENGTHS, 10, 1000, seed=0)
+    assert len(windows) == 34
+    assert places(windows) == {(1, start) for start in range(3)} | {(3, start) for start in range(31)}
+
+
+def test_the_seed_decides_and_more_windows_add_to_fewer():
+    few, many, other = (choose_windows(LENGTHS, 10, n, seed) for n, seed in ((4, 7), (9, 7), (9, 8)))
+    assert places(few) < places(many)
+    assert places(many) == places(choose_windows(LENGTHS, 10, 9, seed=7))
+    assert places(many) != places(other)
+
+
+def test_a_window_longer_than_every_episode_is_refused():
+    with pytest.raises(DatasetError, match="takes 41 ticks, but the longest episode has 40"):
+        choose_windows(LENGTHS, 41, 1, seed=0)
+
+
+def test_training_levels_are_refused(tmp_path):
+    with pytest.raises(DatasetError, match="holds training levels"):
+        check_dataset(toy.write(tmp_path / "data", levels=(0, 10)), toy.SPEC)
+
+
+def test_another_game_is_refused(dataset):
+    other = ActionSpec(names=("noop", "up"), idle="noop")
+    with pytest.raises(DatasetError, match="with actions unlike those of the world 'other'"):
+        check_dataset(dataset, dataclasses.replace(toy.SPEC, name="other", action=other))
+
+
+def test_entities_make_no_difference(dataset):
+    check_dataset(dataset, dataclasses.replace(toy.SPEC, entity=EntitySpec(capacity=4, fields=("x",))))
