@@ -3,9 +3,7 @@
 import dataclasses
 import json
 import os
-import platform
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from oyster_jax.data.manifest import MANIFEST, digest
 from oyster_jax.evaluate.bootstrap import Bootstrap, Estimate
 from oyster_jax.evaluate.control import ActionEffect, action_effect
 from oyster_jax.evaluate.fidelity import psnr
+from oyster_jax.evaluate.machine import machine, versions
 from oyster_jax.evaluate.open_loop import CEILING, COPY_LAST, METHODS, MODEL, RANDOM_ACTIONS, Measurements
 
 REPORT = "report.json"
@@ -23,8 +22,6 @@ SCHEMA_VERSION = 1
 
 #: The horizon at which the literature gives ΔPSNR.
 EFFECT_HORIZON = 4
-
-_PACKAGES = ("oyster-jax", "jax", "jaxlib", "flax", "numpy", "procgen-gym")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -117,21 +114,11 @@ def report(
             "seed": provenance.seed,
             "frames": dataset.frames,
         },
+        "machine": machine(),
         "versions": versions(),
         "command": command,
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-
-
-def versions() -> dict[str, str]:
-    """Returns the versions of Python and of the packages that figures depend on, where they are installed."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def write_report(folder: Path, report: dict[str, Any]) -> Path:
