@@ -1,0 +1,192 @@
+"""A loaded world: what people reset, step, roll out and look at."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
+
+import jax
+import numpy as np
+from jaxtyping import UInt8
+
+from oyster_jax.core.rollout import Observe
+from oyster_jax.core.spec import WorldSpec, as_action_ids
+from oyster_jax.core.state import Status, WorldState
+from oyster_jax.models.world_model import WorldNetwork
+from oyster_jax.typing import Frame, Params, PRNGKey
+from oyster_jax.worlds.errors import WorldError
+
+type Actions = str | Sequence[str | int] | np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class World:
+    """A learned world with its parameters. Its verbs are pure: a state may be kept, stepped twice, branched from.
+
+    Every verb is compiled on its first use, once; actions are named by `spec.action` and accepted as ids too.
+
+    Attributes:
+      model: the world's model, without parameters.
+      params: its parameters.
+      record: what `world.json` says: training, figures, licence and more.
+    """
+
+    model: WorldNetwork
+    params: Params
+    record: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What the world is called, as in `coinrun`."""
+        return self.record.get("name", self.spec.name)
+
+    @property
+    def spec(self) -> WorldSpec:
+        """What the world shows and accepts."""
+        return self.model.spec
+
+    def with_sampler(self, **changes: Any) -> Self:
+        """Returns this world with other sampler settings, as in `with_sampler(steps=4)`.
+
+        Raises:
+          ValueError: the sampler does not allow the value.
+        """
+        return dataclasses.replace(
+            self, model=dataclasses.replace(self.model, sampler=dataclasses.replace(self.model.sampler, **changes))
+        )
+
+    def reset(self, seed: int = 0, *, key: PRNGKey | None = None) -> WorldState:
+        """Dreams a world from nothing; the same seed (or key) gives the same world."""
+        return self._reset(self.params, jax.random.key(seed) if key is None else key)
+
+    def encode(self, frames: UInt8[np.ndarray, "ticks height width 3"], actions: Actions, seed: int = 0) -> WorldState:
+        """Returns the state of a world in which `frames` have been seen.
+
+        Args:
+          frames: uint8 `[ticks, height, width, 3]`, oldest first; each number of ticks is compiled once.
+          actions: `[ticks - 1]`, those between the frames.
+          seed: of all that will happen from there on.
+
+        Raises:
+          WorldError: the frames are not this world's, or the actions do not fit them.
+          ValueError: an action is unknown.
+        """
+        frames, shape = np.asarray(frames), self.spec.frame.shape
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[1:] != shape or len(frames) == 0:
+            raise WorldError(
+                f"World '{self.name}' is prompted with uint8 frames [ticks, {', '.join(map(str, shape))}], but these "
+                f"are {frames.dtype} {list(frames.shape)}."
+            )
+        ids = as_action_ids(self.spec.action, actions) if len(frames) > 1 or len(actions) else np.zeros(0, np.int32)
+        if len(ids) != len(frames) - 1:
+            raise WorldError(
+                f"{len(frames)} frames need {len(frames) - 1} actions between them, but {len(ids)} were given."
+            )
+        return self._encode(self.params, frames, ids, jax.random.key(seed))
+
+    def step(self, state: WorldState, action: str | int) -> WorldState:
+        """Returns the state one tick later, after `action`.
+
+        Raises:
+          ValueError: there is no such action; the sentence lists the known ones.
+        """
+        return self._advance(self.params, state, np.int32(self.spec.action.parse(action)))
+
+    def render(self, state: WorldState) -> UInt8[np.ndarray, "height width 3"]:
+        """Returns the frame that the state shows."""
+        return np.asarray(self._render(self.params, state))
+
+    def tick(self, state: WorldState, action: str | int) -> tuple[WorldState, Frame]:
+        """Returns the state one tick later and its frame, in one compiled call; the frame stays on the device.
+
+        Raises:
+          ValueError: there is no such action.
+        """
+        return self._observed(None)(self.params, state, np.int32(self.spec.action.parse(action)))
+
+    def stream(
+        self, state: WorldState, actions: Actions, *, observe: Observe | None = None
+    ) -> Iterator[tuple[WorldState, Any]]:
+        """Yields, for each action, the state after it and what `observe` saw, both still on the device.
+
+        Args:
+          state: where to begin.
+          actions: a script as in `right*30,right+jump*6`, or names or ids.
+          observe: a pure function of parameters and state that is compiled with the step; `render` unless given.
+
+        Raises:
+          ValueError: an action is unknown.
+        """
+        tick = self._observed(observe)
+        for action in as_action_ids(self.spec.action, actions):
+            state, seen = tick(self.params, state, action)
+            yield state, seen
+
+    def rollout(self, state: WorldState, actions: Actions, *, observe: Observe | None = None) -> tuple[WorldState, Any]:
+        """Advances the world under `actions`; equals stepping it one action at a time.
+
+        One compiled tick serves rollouts of any length; for a scan on the device use `core.rollout.rollout`.
+
+        Args:
+          state: where to begin; it stays usable.
+          actions: a script as in `right*30,right+jump*6`, or names or ids.
+          observe: a pure function of parameters and state, `render` unless given.
+
+        Returns:
+          The last state, and NumPy observations stacked over a leading ticks axis: uint8 frames
+          `[ticks, height, width, 3]` unless `observe` says otherwise.
+
+        Raises:
+          ValueError: an action is unknown, or there is none.
+        """
+        seen = []
+        for later, observation in self.stream(state, actions, observe=observe):
+            state = later
+            seen.append(observation)
+        if not seen:
+            raise ValueError("A rollout needs at least one action, but none was given.")
+        return state, jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *seen)
+
+    def status(self, state: WorldState) -> Status:
+        """Returns how the world is doing."""
+        return Status(int(state.status))
+
+    def readouts(self, state: WorldState) -> dict[str, np.ndarray]:
+        """Returns what the heads say of the last tick: `reward`, `terminal` (probability), entities where trained."""
+        return jax.tree.map(np.asarray, self._readouts(self.params, state))
+
+    @functools.cached_property
+    def _reset(self) -> Any:
+        return jax.jit(self.model.reset)
+
+    @functools.cached_property
+    def _encode(self) -> Any:
+        return jax.jit(self.model.encode)
+
+    @functools.cached_property
+    def _advance(self) -> Any:
+        return jax.jit(self.model.advance)
+
+    @functools.cached_property
+    def _render(self) -> Any:
+        return jax.jit(self.model.render)
+
+    @functools.cached_property
+    def _readouts(self) -> Any:
+        return jax.jit(self.model.readouts)
+
+    @functools.cached_property
+    def _ticks(self) -> dict[Observe | None, Any]:
+        return {}
+
+    def _observed(self, observe: Observe | None) -> Any:
+        """Returns the compiled step with `observe`, kept for the next call with the same function."""
+        if observe not in self._ticks:
+            look = observe or self.model.render
+
+            def tick(params: Params, state: WorldState, action: Any) -> tuple[WorldState, Any]:
+                state = self.model.advance(params, state, action)
+                return state, look(params, state)
+
+            self._ticks[observe] = jax.jit(tick)
+        return self._ticks[observe]
