@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from oyster_jax.nn.attention import rms_norm
-from oyster_jax.nn.dense import Dense
+from oyster_jax.nn.dense import Dense, lifted
 from oyster_jax.nn.recurrence import delta_step, read, unit
 from oyster_jax.typing import Array, Float
 
@@ -34,8 +34,7 @@ class LongRangeMemory(nnx.Module):
         parts = jnp.split(y, [self.heads * self.features, 2 * self.heads * self.features], axis=-1)
         key, value = (part.reshape(*part.shape[:-1], self.heads, self.features) for part in parts[:2])
         gate = parts[2].reshape(*parts[2].shape[:-1], 2, self.heads)
-        bias = self.gate[...]
-        gate = jax.nn.sigmoid(gate + bias.reshape((1,) * (gate.ndim - 2) + bias.shape))
+        gate = jax.nn.sigmoid(gate + lifted(self.gate[...], gate.ndim))
         return unit(key), value, gate[..., 0, :], jnp.mean(gate[..., 1, :], axis=-2)
 
     def recall(self, x: Array, memory: Array, dtype: jnp.dtype) -> Array:

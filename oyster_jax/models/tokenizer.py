@@ -8,7 +8,7 @@ from flax import nnx
 
 from oyster_jax.nn import functional
 from oyster_jax.nn.attention import ParallelBlock, rms_norm
-from oyster_jax.nn.dense import Dense
+from oyster_jax.nn.dense import Dense, lifted
 from oyster_jax.nn.patch import patchify, unpatchify
 from oyster_jax.typing import Array, Bool, Float, Frames, Latents, Params, PRNGKey
 
@@ -75,8 +75,7 @@ class _Transformer(nnx.Module):
         return self.embed(x.astype(self.dtype)).astype(jnp.float32)
 
     def transformed(self, x: Array) -> Array:
-        position = self.position[...]
-        x = x + position.reshape((1,) * (x.ndim - 2) + position.shape)
+        x = x + lifted(self.position[...], x.ndim)
         x, _ = self.blocks(x, lambda block, x, _: (block(x, dtype=self.dtype), None))
         return self.out(rms_norm(x).astype(self.dtype)).astype(jnp.float32)
 
@@ -93,8 +92,7 @@ class Encoder(_Transformer):
         """Encodes frames; where `dropped` is true a learned token stands for the patch."""
         x = self.embedded(patchify(normalized(frames), self.patch))
         if dropped is not None:
-            masked = self.masked[...]
-            x = jnp.where(dropped[..., None], masked.reshape((1,) * (x.ndim - 1) + masked.shape), x)
+            x = jnp.where(dropped[..., None], lifted(self.masked[...], x.ndim), x)
         # The norm keeps tanh out of saturation: without it latents became bits (scale 0.93), and bits move in jumps.
         return jnp.tanh(rms_norm(self.transformed(x)))
 

@@ -35,6 +35,11 @@ def _row_major_transpose(x: Array) -> Array:
 matmul.defvjp(_matmul_forward, _matmul_backward)
 
 
+def lifted(x: Array, rank: int) -> Array:
+    """Returns `x` with leading axes of size one up to `rank`: broadcasting that says so."""
+    return x.reshape((1,) * (rank - x.ndim) + x.shape)
+
+
 class Dense(nnx.Module):
     """A linear map over the last axis, `[..., in] → [..., out]`, in the dtype of its input.
 
@@ -48,4 +53,4 @@ class Dense(nnx.Module):
     def __call__(self, x: Float[Array, "... in"]) -> Float[Array, "... out"]:
         kernel = self.kernel[...].astype(x.dtype)
         y = matmul(x.reshape(-1, x.shape[-1]), kernel).reshape(*x.shape[:-1], kernel.shape[-1])
-        return y if self.bias is None else y + self.bias[...].astype(x.dtype)
+        return y if self.bias is None else y + lifted(self.bias[...].astype(x.dtype), y.ndim)

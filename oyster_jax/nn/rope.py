@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 
+from oyster_jax.nn.dense import lifted
 from oyster_jax.typing import Array, Float, Int
 
 #: The slowest rotation turns once in about this many ticks times 2π.
@@ -16,8 +17,7 @@ def rotate(x: Float[Array, "*batch ticks heads features"], position: Int[Array, 
     half = x.shape[-1] // 2
     frequency = PERIOD ** (-jnp.arange(half, dtype=jnp.float32) / half)
     angle = position.astype(jnp.float32)[:, None, None] * frequency[None, None, :]
-    angle = angle.reshape((1,) * (x.ndim - 3) + angle.shape)
-    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    cos, sin = lifted(jnp.cos(angle), x.ndim), lifted(jnp.sin(angle), x.ndim)
     first, second = jnp.split(x.astype(jnp.float32), 2, axis=-1)
     rotated = jnp.concatenate([first * cos - second * sin, first * sin + second * cos], axis=-1)
     return rotated.astype(x.dtype)

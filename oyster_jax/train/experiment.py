@@ -3,7 +3,10 @@
 import dataclasses
 
 from oyster_jax.data.record import RecordConfig
+from oyster_jax.models.dynamics import DynamicsConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
+from oyster_jax.models.world_model import SamplerConfig, WorldNetwork
+from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.loop import TrainConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig
 
@@ -19,6 +22,10 @@ class ExperimentConfig:
       tokenizer: the tokenizer.
       tokenizer_loss: its loss.
       tokenizer_training: how it trains.
+      dynamics: the dynamics.
+      dynamics_loss: its loss.
+      dynamics_training: how it trains.
+      sampler: how the finished world draws its frames.
     """
 
     name: str
@@ -27,3 +34,14 @@ class ExperimentConfig:
     tokenizer: TokenizerConfig
     tokenizer_loss: TokenizerLossConfig
     tokenizer_training: TrainConfig
+    dynamics: DynamicsConfig
+    dynamics_loss: DynamicsLossConfig
+    dynamics_training: TrainConfig
+    sampler: SamplerConfig = SamplerConfig()
+
+    @property
+    def network(self) -> WorldNetwork:
+        """The world model that the experiment trains."""
+        return WorldNetwork(
+            spec=self.recording.source.spec, tokenizer=self.tokenizer, dynamics=self.dynamics, sampler=self.sampler
+        )

@@ -1,26 +1,138 @@
 """The stages of an experiment in their order: record, tokenizer, cached latents, dynamics."""
 
+import dataclasses
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from oyster_jax.core.rollout import rollout
 from oyster_jax.data.dataset import EpisodeDataset
+from oyster_jax.data.latents import cache_latents
 from oyster_jax.data.manifest import MANIFEST
-from oyster_jax.data.record import Progress, record
+from oyster_jax.data.record import record
+from oyster_jax.frames import write_clip
+from oyster_jax.models import tokenizer
+from oyster_jax.models.world_model import WorldNetwork
+from oyster_jax.train.checkpoint import CheckpointError, Checkpoints, abstract_like
+from oyster_jax.train.dynamics import dynamics_stage
 from oyster_jax.train.experiment import ExperimentConfig
-from oyster_jax.train.loop import fit
+from oyster_jax.train.loop import Stage, TrainConfig, fit
+from oyster_jax.train.metrics import progress_bar
+from oyster_jax.train.state import TrainState
 from oyster_jax.train.tokenizer import tokenizer_stage
+from oyster_jax.tree import tree_digest
+from oyster_jax.typing import Array, Params
+
+#: Recorded frames that a sample clip of the dynamics starts from, and ticks that it then goes on by itself.
+SAMPLE_CONTEXT, SAMPLE_TICKS = 8, 32
 
 
-def recorded(config: ExperimentConfig, folder: Path, progress: Progress | None = None) -> EpisodeDataset:
+def run(config: ExperimentConfig, folder: Path, data: Path | None = None, init_from: Params | None = None) -> None:
+    """Runs all stages, each from where it was left.
+
+    Args:
+      config: the experiment.
+      folder: of the run; its stages keep their checkpoints, metrics and samples there.
+      data: the recording, `folder / "data"` unless given; made where it is not there.
+      init_from: parameters of a finished world to begin with instead of random ones.
+
+    Raises:
+      DivergedError, CheckpointError: see `fit`.
+      DatasetError: the recording or the cached latents are damaged, or are another experiment's.
+      ValueError: `init_from` has other shapes than the experiment.
+    """
+    dataset = recorded(config, data or folder / "data")
+    stage = _begun(_tokenizer_stage(config, dataset), init_from, "tokenizer")
+    params = fit(stage, config.tokenizer_training, folder / stage.name, config.seed).average
+    latents = cached(config, params, dataset, folder / "latents")
+    stage = _begun(_dynamics_stage(config, latents, dataset, params), init_from, "dynamics")
+    fit(stage, config.dynamics_training, folder / stage.name, config.seed)
+
+
+def finished(config: ExperimentConfig, folder: Path, data: Path | None = None) -> tuple[WorldNetwork, Params]:
+    """Returns the world of a run as it stands: averaged parameters of the newest checkpoints of both stages.
+
+    Raises:
+      CheckpointError: a stage has no checkpoint yet.
+    """
+    dataset = EpisodeDataset(data or folder / "data")
+    first = _restored(_tokenizer_stage(config, dataset), config.tokenizer_training, folder)
+    second = _restored(_dynamics_stage(config, dataset, dataset, first), config.dynamics_training, folder)
+    return config.network, {"tokenizer": first, "dynamics": second}
+
+
+def recorded(config: ExperimentConfig, folder: Path) -> EpisodeDataset:
     """Returns the training data in `folder`, recording it first where it is not there."""
     if not (folder / MANIFEST).exists():
-        record(config.recording, folder, progress)
+        with progress_bar("recording", config.recording.frames) as progress:
+            record(config.recording, folder, progress)
     return EpisodeDataset(folder)
 
 
-def run(config: ExperimentConfig, folder: Path, data: Path | None = None) -> None:
-    """Runs all stages, each from where it was left."""
-    dataset = recorded(config, data or folder / "data")
-    stage = tokenizer_stage(
-        config.tokenizer, config.tokenizer_loss, config.tokenizer_training, dataset, config.seed
-    )
-    fit(stage, config.tokenizer_training, folder / stage.name, config.seed)
+def cached(config: ExperimentConfig, params: Params, dataset: EpisodeDataset, folder: Path) -> EpisodeDataset:
+    """Returns the latents of `dataset` under a tokenizer, encoding them first where they are not there."""
+    encode = jax.jit(lambda frames: tokenizer.bind(config.tokenizer, params).encoder(frames))
+    with progress_bar("latents", dataset.frames) as progress:
+        return cache_latents(dataset, encode, tree_digest(params), folder, progress)
+
+
+def _tokenizer_stage(config: ExperimentConfig, dataset: EpisodeDataset) -> Stage:
+    return tokenizer_stage(config.tokenizer, config.tokenizer_loss, config.tokenizer_training, dataset, config.seed)
+
+
+def _dynamics_stage(
+    config: ExperimentConfig, latents: EpisodeDataset, dataset: EpisodeDataset, tokenizer_params: Params
+) -> Stage:
+    sample = _sampler(config.network, dataset, tokenizer_params)
+    return dynamics_stage(config.dynamics, config.dynamics_loss, config.dynamics_training, latents, config.seed, sample)
+
+
+def _sampler(
+    network: WorldNetwork, dataset: EpisodeDataset, tokenizer_params: Params
+) -> Callable[[Params, Path], None]:
+    """Returns what writes a clip of the longest episode: truth on the left, the model on the right."""
+
+    @jax.jit
+    def play(params: Params, frames: Array, actions: Array) -> Array:
+        context = SAMPLE_CONTEXT
+        state = network.encode(params, frames[:context], actions[: context - 1], jax.random.key(0))
+        return rollout(network, params, state, actions[context - 1 :])[1]
+
+    def sample(params: Params, path: Path) -> None:
+        episode = dataset[int(np.argmax(dataset.lengths))]
+        assert episode.frames is not None, "the tokenizer has just been trained on them"
+        frames = episode.frames[: SAMPLE_CONTEXT + SAMPLE_TICKS]
+        actions = jnp.asarray(episode.actions[: len(frames) - 1])
+        drawn = play({"tokenizer": tokenizer_params, "dynamics": params}, jnp.asarray(frames), actions)
+        pairs = np.concatenate([frames[SAMPLE_CONTEXT:], np.asarray(drawn)], axis=2)
+        write_clip(path.with_suffix(".webp"), pairs, rate=network.spec.frame.rate, scale=4)
+
+    return sample
+
+
+def _restored(stage: Stage, training: TrainConfig, folder: Path) -> Params:
+    checkpoints = Checkpoints(folder / stage.name / "checkpoints")
+    try:
+        begin = functools.partial(TrainState.begin, optimizer=training.optimizer.build(training.steps))
+        state = jax.jit(lambda key: begin(stage.init(key), key=key))(jax.random.key(0))
+        restored = checkpoints.restore(abstract_like(state))
+    finally:
+        checkpoints.close()
+    if restored is None:
+        raise CheckpointError(f"{folder} has no checkpoint of its {stage.name} stage yet; let it train first.")
+    return restored.state.average
+
+
+def _begun(stage: Stage, init_from: Params | None, part: str) -> Stage:
+    """Lets a stage begin with parameters of a finished world."""
+    if init_from is None:
+        return stage
+    given = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), init_from[part])
+    expected = jax.eval_shape(stage.init, jax.random.key(0))
+    if jax.tree.map(jnp.shape, given) != jax.tree.map(jnp.shape, expected):
+        raise ValueError(f"The {part} of the world to begin from has other shapes than this experiment's; match sizes.")
+    return dataclasses.replace(stage, init=lambda key: given)

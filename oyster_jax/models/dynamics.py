@@ -1,0 +1,228 @@
+"""Causal dynamics: a trunk that runs once a tick, and a small denoiser head that draws the next latent.
+
+The trunk reads the newest latent, the one before it and the action. It is made of groups of (space attention, time
+attention over a ring, long-range memory, space attention); registers, extra tokens without a place, carry what belongs
+to the whole frame. The head mixes the trunk's features with a noisy next latent and predicts the clean one
+(shortcut forcing, see `diffusion`). A tick therefore costs trunk + K · head, not K + 1 whole networks (arXiv
+2509.24527 runs the whole network K + 1 times).
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from oyster_jax.models.action_encoder import ActionEncoder
+from oyster_jax.models.heads import Heads, HeadsConfig
+from oyster_jax.models.memory import LongRangeMemory
+from oyster_jax.nn import functional, ring_cache
+from oyster_jax.nn.attention import ParallelBlock, attend, rms_norm
+from oyster_jax.nn.dense import Dense, lifted
+from oyster_jax.nn.patch import merge_tokens, split_tokens
+from oyster_jax.nn.rope import rotate
+from oyster_jax.typing import Actions, Array, Bool, Float, Int32, Latents, Params, PRNGKey
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DynamicsConfig:
+    """The size of the dynamics.
+
+    Attributes:
+      tokens: places of the latent grid.
+      columns: places in a row of it.
+      channels: features of one latent token.
+      actions: how many actions there are.
+      merge: `merge × merge` latent tokens become one token here.
+      features: width of the network.
+      heads: attention heads.
+      groups: groups of trunk layers.
+      head_depth: layers of the denoiser head.
+      registers: tokens without a place.
+      window: ticks that time attention sees, the present one included.
+      memory_heads: independent associative memories a group; none switches the memory off.
+      memory_features: length of their keys and values.
+      readouts: what the heads read.
+      dtype: of the matrix products.
+    """
+
+    tokens: int = 64
+    columns: int = 8
+    channels: int = 16
+    actions: int = 15
+    merge: int = 2
+    features: int = 256
+    heads: int = 4
+    groups: int = 2
+    head_depth: int = 2
+    registers: int = 4
+    window: int = 16
+    memory_heads: int = 4
+    memory_features: int = 32
+    readouts: HeadsConfig = HeadsConfig()
+    dtype: str = "bfloat16"
+
+    def __post_init__(self) -> None:
+        if self.columns % self.merge or (self.tokens // self.columns) % self.merge:
+            raise ValueError(
+                f"A latent grid of {self.tokens // self.columns}×{self.columns} cannot be merged by {self.merge}; "
+                "choose a number that divides both sides."
+            )
+
+    @property
+    def coarse(self) -> int:
+        """Tokens that stand for places."""
+        return self.tokens // self.merge**2
+
+
+class Group(nnx.Module):
+    """Space attention, time attention, long-range memory, space attention."""
+
+    def __init__(self, config: DynamicsConfig, rngs: nnx.Rngs):
+        self.config, self.dtype = config, jnp.dtype(config.dtype)
+        self.first = ParallelBlock(config.features, config.heads, rngs=rngs)
+        self.time = ParallelBlock(config.features, config.heads, rngs=rngs)
+        self.second = ParallelBlock(config.features, config.heads, rngs=rngs)
+        self.memory = (
+            LongRangeMemory(
+                config.features, config.memory_heads, config.memory_features, config.registers, rngs=rngs
+            )
+            if config.memory_heads
+            else None
+        )
+
+    def sequence(
+        self, x: Float[Array, "batch ticks tokens width"], visible: Bool[Array, "ticks ticks"]
+    ) -> Array:
+        """All ticks of a batch of windows at once; `visible[i, j]`: tick i sees tick j."""
+        x = self.first(x, dtype=self.dtype)
+        q, k, v, hidden = self.time.project(x.swapaxes(1, 2), self.dtype)
+        ticks = jnp.arange(x.shape[1])
+        attended = attend(rotate(q, ticks), rotate(k, ticks), v, visible)
+        x = self.time.merge(x, attended.swapaxes(1, 2), hidden.swapaxes(1, 2))
+        if self.memory is not None:
+            x = self.memory.sequence(x, dtype=self.dtype)
+        return self.second(x, dtype=self.dtype)
+
+    def step(
+        self, x: Float[Array, "tokens width"], ring: Array, memory: Array, step: Int32[Array, ""]
+    ) -> tuple[Array, tuple[Array, Array]]:
+        """One tick of one world.
+
+        Args:
+          x: residual stream.
+          ring: keys and values, `[window, 2, tokens, heads, features]`.
+          memory: `[heads, keys, values]`.
+          step: the tick.
+        """
+        x = self.first(x, dtype=self.dtype)
+        q, k, v, hidden = self.time.project(x[:, None], self.dtype)
+        now = step[None]
+        ring = ring_cache.write(ring, jnp.stack([rotate(k, now)[:, 0], v[:, 0]]), step)
+        keys, values = ring[:, 0].swapaxes(0, 1), ring[:, 1].swapaxes(0, 1)
+        visible = ring_cache.written(self.config.window, step)
+        attended = attend(rotate(q, now), keys.astype(self.dtype), values.astype(self.dtype), visible)
+        x = self.time.merge(x, attended[:, 0], hidden[:, 0])
+        if self.memory is not None:
+            x, memory = self.memory.step(x, memory, dtype=self.dtype)
+        return self.second(x, dtype=self.dtype), (ring, memory)
+
+
+class LevelEmbedding(nnx.Module):
+    """A number in [0, 1] as a vector, through cosines of it."""
+
+    def __init__(self, width: int, *, rngs: nnx.Rngs):
+        self.map = Dense(16, width, rngs=rngs)
+
+    def __call__(self, level: Float[Array, "*batch"]) -> Float[Array, "*batch width"]:
+        """Embeds a signal level, noise level or step size."""
+        frequency = jnp.pi * jnp.arange(16, dtype=jnp.float32)
+        return self.map(jnp.cos(level[..., None] * lifted(frequency, level.ndim + 1)))
+
+
+class Dynamics(nnx.Module):
+    """Trunk, denoiser head and read-out heads."""
+
+    def __init__(self, config: DynamicsConfig, rngs: nnx.Rngs):
+        self.config, self.dtype = config, jnp.dtype(config.dtype)
+        inputs, width = config.channels * config.merge**2, config.features
+        self.actions = ActionEncoder(config.actions, width, rngs=rngs)
+        self.embed = Dense(2 * inputs, width, rngs=rngs, bias=True)
+        self.place = nnx.Param(0.02 * jax.random.normal(rngs.params(), (config.coarse, width)))
+        self.registers = nnx.Param(0.02 * jax.random.normal(rngs.params(), (config.registers, width)))
+        self.noise_level = LevelEmbedding(width, rngs=rngs)
+        self.trunk = functional.Stack(lambda rngs: Group(config, rngs), config.groups, rngs=rngs)
+        self.signal_level = LevelEmbedding(width, rngs=rngs)
+        self.step_size = LevelEmbedding(width, rngs=rngs)
+        self.embed_noisy = Dense(inputs, width, rngs=rngs)
+        self.head = functional.Stack(
+            lambda rngs: ParallelBlock(width, config.heads, rngs=rngs), config.head_depth, rngs=rngs
+        )
+        self.out = Dense(width, inputs, rngs=rngs, scale=0.0, bias=True)
+        self.readouts = Heads(config.readouts, width, config.merge, config.columns, rngs=rngs)
+
+    def tokens(
+        self, latents: Latents, previous: Latents, actions: Actions, noise: Float[Array, "*batch"]
+    ) -> Float[Array, "*batch tokens width"]:
+        """Embeds what a tick is given: its latent, the one before, the action, the noise level of the latents."""
+        pair = jnp.concatenate([self._merged(latents), self._merged(previous)], axis=-1)
+        x = self.embed(pair.astype(self.dtype)).astype(jnp.float32)
+        x = x + lifted(self.place[...], x.ndim)
+        registers = self.registers[...]
+        registers = jnp.broadcast_to(lifted(registers, x.ndim), (*x.shape[:-2], *registers.shape))
+        given = self.actions(actions) + self.noise_level(noise)
+        return jnp.concatenate([x, registers], axis=-2) + given[..., None, :]
+
+    def features_of_sequence(
+        self, x: Float[Array, "batch ticks tokens width"], window: Int32[Array, ""] | int
+    ) -> Array:
+        """Runs the trunk over whole windows; time attention sees `window` ticks."""
+        ticks = jnp.arange(x.shape[1])
+        age = ticks[:, None] - ticks[None, :]
+        visible = (age >= 0) & (age < window)
+        x, _ = self.trunk(x, lambda group, x, _: (group.sequence(x, visible), None))
+        return x
+
+    def features_of_step(self, x: Array, ring: Array, memory: Array, step: Array) -> tuple[Array, Array, Array]:
+        """Runs the trunk over one tick of one world: features, new ring and new memory, stacked over groups."""
+        x, (ring, memory) = self.trunk(x, lambda group, x, carry: group.step(x, *carry, step), (ring, memory))
+        return x, ring, memory
+
+    def denoise(
+        self, features: Float[Array, "*batch tokens width"], noisy: Latents, signal: Array, size: Array
+    ) -> Latents:
+        """Predicts the clean next latent from a noisy one at level `signal`, for a step of `size`."""
+        x = self.embed_noisy(self._merged(noisy).astype(self.dtype)).astype(jnp.float32)
+        x = x + (self.signal_level(signal) + self.step_size(size))[..., None, :]
+        places = self.config.coarse
+        x = jnp.concatenate([features[..., :places, :] + x, features[..., places:, :]], axis=-2)
+        x, _ = self.head(x, lambda block, x, _: (block(x, dtype=self.dtype), None))
+        out = self.out(rms_norm(x[..., :places, :]).astype(self.dtype)).astype(jnp.float32)
+        return split_tokens(out, self.config.merge, self.config.columns // self.config.merge)
+
+    def read(self, features: Float[Array, "*batch tokens width"]) -> Float[Array, "*batch outputs"]:
+        """Reads reward, end and entities of the coming tick."""
+        places = self.config.coarse
+        return self.readouts(features[..., :places, :], features[..., places:, :], self.dtype)
+
+    def _merged(self, latents: Latents) -> Array:
+        return merge_tokens(latents, self.config.merge, self.config.columns)
+
+
+def init(config: DynamicsConfig, key: PRNGKey) -> Params:
+    """Draws the parameters of a dynamics."""
+    return functional.init(Dynamics, config, key)
+
+
+def bind(config: DynamicsConfig, params: Params) -> Dynamics:
+    """Returns the dynamics with `params` in it, for use inside a traced function."""
+    return functional.bind(Dynamics, config, params)
+
+
+def empty_history(config: DynamicsConfig) -> tuple[Array, Array]:
+    """Returns the ring and the memory of a world that has seen nothing."""
+    features = config.features // config.heads
+    tokens = config.coarse + config.registers
+    ring = jnp.zeros((config.groups, config.window, 2, tokens, config.heads, features), jnp.dtype(config.dtype))
+    size = config.memory_features
+    return ring, jnp.zeros((config.groups, config.memory_heads, size, size), jnp.float32)

@@ -1,0 +1,199 @@
+"""The learned world: tokenizer and dynamics tied into a `core.WorldModel`."""
+
+import dataclasses
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+
+from oyster_jax.core.spec import WorldSpec
+from oyster_jax.core.state import Status, WorldState
+from oyster_jax.diffusion.sampler import sample
+from oyster_jax.models import dynamics, heads, tokenizer
+from oyster_jax.models.dynamics import Dynamics, DynamicsConfig
+from oyster_jax.models.heads import HeadsConfig
+from oyster_jax.models.tokenizer import TokenizerConfig
+from oyster_jax.prng import named_key, tick_key
+from oyster_jax.typing import Action, Actions, Array, Frame, Frames, Params, PRNGKey
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SamplerConfig:
+    """How next latents are drawn.
+
+    Attributes:
+      steps: denoising steps a tick, K.
+      expected: with one step, predict the expected latent instead of drawing one.
+      dream_steps: denoising steps of the first frame of a world that begins from nothing.
+      history_noise: the noise level that the trunk is told its own latents have.
+      finest: steps of the finest grid that the head was trained on.
+    """
+
+    steps: int = 1
+    expected: bool = True
+    dream_steps: int = 8
+    history_noise: float = 0.0
+    finest: int = 8
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "dream_steps"):
+            count = getattr(self, name)
+            if count < 1 or self.finest % count:
+                raise ValueError(
+                    f"The sampler's {name} must divide the {self.finest} steps the head was trained on, but was {count}; "
+                    "choose a power of two up to that."
+                )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WorldNetwork:
+    """A `core.model.WorldModel`: frozen, hashable, without parameters.
+
+    Parameters are `{"tokenizer": {…}, "dynamics": {…}}`.
+
+    Attributes:
+      spec: what the world shows and accepts.
+      tokenizer: size of the tokenizer.
+      dynamics: size of the dynamics.
+      sampler: how next latents are drawn.
+    """
+
+    spec: WorldSpec
+    tokenizer: TokenizerConfig
+    dynamics: DynamicsConfig
+    sampler: SamplerConfig = SamplerConfig()
+
+    def __post_init__(self) -> None:
+        expected = {
+            "frame": ((self.tokenizer.height, self.tokenizer.width, 3), self.spec.frame.shape),
+            "number of latent tokens": (self.dynamics.tokens, self.tokenizer.tokens),
+            "latent grid's columns": (self.dynamics.columns, self.tokenizer.columns),
+            "number of latent channels": (self.dynamics.channels, self.tokenizer.channels),
+            "number of actions": (self.dynamics.actions, self.spec.action.count),
+        }
+        for name, (one, other) in expected.items():
+            if one != other:
+                raise ValueError(f"The parts of this world disagree on its {name}: {one} against {other}.")
+
+    def init(self, key: PRNGKey) -> Params:
+        """Draws fresh parameters."""
+        return {
+            "tokenizer": tokenizer.init(self.tokenizer, named_key(key, "tokenizer")),
+            "dynamics": dynamics.init(self.dynamics, named_key(key, "dynamics")),
+        }
+
+    def reset(self, params: Params, key: PRNGKey) -> WorldState:
+        """Dreams a first frame: with no history to read, the trunk takes part in every denoising step."""
+        model = dynamics.bind(self.dynamics, params["dynamics"])
+        empty = self._empty(key)
+
+        def denoise(noisy: Array, signal: Array, size: Array) -> Array:
+            x = model.tokens(noisy, empty.latent, jnp.int32(model.actions.begin), 1 - signal)
+            features, _, _ = model.features_of_step(x, empty.cache["ring"], empty.memory, empty.step)
+            return model.denoise(features, noisy, signal, size)
+
+        noise = jax.random.normal(named_key(key, "dream"), empty.latent.shape)
+        return empty.replace(latent=sample(denoise, noise, self.sampler.dream_steps))
+
+    def encode(self, params: Params, frames: Frames, actions: Actions, key: PRNGKey) -> WorldState:
+        """Returns the state after `frames` `[ticks, height, width, 3]` under `actions` `[ticks - 1]`."""
+        if len(actions) != len(frames) - 1:
+            raise ValueError(
+                f"{len(frames)} frames need {len(frames) - 1} actions between them, but {len(actions)} were given."
+            )
+        latents = tokenizer.bind(self.tokenizer, params["tokenizer"]).encoder(frames)
+        model = dynamics.bind(self.dynamics, params["dynamics"])
+
+        def tick(state: WorldState, seen: tuple[Array, Array]) -> tuple[WorldState, None]:
+            latent, action = seen
+            _, state = self._felt(model, state, action, jnp.float32(0))
+            return state.replace(latent=latent, step=state.step + 1), None
+
+        state = self._empty(key).replace(latent=latents[0])
+        state, _ = jax.lax.scan(tick, state, (latents[1:], actions))
+        return state
+
+    def advance(self, params: Params, state: WorldState, action: Action) -> WorldState:
+        """Returns the state one tick later; one whose status is NONFINITE stays as it was."""
+        model = dynamics.bind(self.dynamics, params["dynamics"])
+        allowed = (action >= 0) & (action < self.spec.action.count)
+        taken = jnp.where(allowed, action, self.spec.action.names.index(self.spec.action.idle))
+        features, felt = self._felt(model, state, taken, jnp.float32(self.sampler.history_noise))
+        noise = jax.random.normal(tick_key(state.key, state.step, "advance"), state.latent.shape)
+        size = 1 / self.sampler.finest if self.sampler.expected and self.sampler.steps == 1 else None
+        latent = sample(
+            lambda noisy, signal, size: model.denoise(features, noisy, signal, size),
+            noise,
+            self.sampler.steps,
+            size=size,
+        )
+        # Latents live inside tanh; what the sampler adds beyond it is not a frame.
+        latent = jnp.clip(latent, -1.0, 1.0)
+        status = jnp.where(heads.terminal(felt.readout) > 0.5, Status.TERMINAL, Status.OK)
+        status = jnp.where(allowed, status, Status.ACTION_OUT_OF_RANGE).astype(jnp.int32)
+        later = felt.replace(latent=latent, step=state.step + 1, status=status)
+        sound = jnp.all(jnp.isfinite(latent)) & (state.status != Status.NONFINITE)
+        frozen = state.replace(status=jnp.int32(Status.NONFINITE))
+        return jax.tree.map(lambda new, old: jnp.where(sound, new, old), later, frozen)
+
+    def render(self, params: Params, state: WorldState) -> Frame:
+        """Returns the frame that the state's latent shows."""
+        renderer = tokenizer.bind(self.tokenizer, params["tokenizer"]).renderer
+        return tokenizer.as_frames(renderer(state.latent))
+
+    def readouts(self, params: Params, state: WorldState) -> dict[str, Array]:
+        """Returns what the heads said of this tick.
+
+        Returns:
+          `reward` (recording's units) and `terminal` (probability) of the last action; with an entity head also
+          `entities` `[places, 5]`, columns `heads.ENTITY_FIELDS`, and `entity_mask`, the probability of each row.
+        """
+        del params  # they were read when the tick was
+        said = {"reward": heads.reward(state.readout), "terminal": heads.terminal(state.readout)}
+        if self.dynamics.readouts.entity_types:
+            table, probability = heads.entities(self.dynamics.readouts, state.readout, self.dynamics.columns)
+            said |= {"entities": table, "entity_mask": probability}
+        return said
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns a JSON-ready dict without the spec; `from_json` is its inverse."""
+        return {name: dataclasses.asdict(getattr(self, name)) for name in ("tokenizer", "dynamics", "sampler")}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any], spec: WorldSpec) -> Self:
+        """Rebuilds a network from `to_json`.
+
+        Raises:
+          ValueError: a field is missing or unknown, or the parts do not fit together.
+        """
+        try:
+            readouts = data["dynamics"]["readouts"]
+            readouts = HeadsConfig(**readouts | {"entity_types": tuple(readouts["entity_types"])})
+            return cls(
+                spec=spec,
+                tokenizer=TokenizerConfig(**data["tokenizer"]),
+                dynamics=DynamicsConfig(**data["dynamics"] | {"readouts": readouts}),
+                sampler=SamplerConfig(**data["sampler"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"This is not the description of a world model: {error!r}.") from error
+
+    def _empty(self, key: PRNGKey) -> WorldState:
+        latent = jnp.zeros((self.dynamics.tokens, self.dynamics.channels))
+        ring, memory = dynamics.empty_history(self.dynamics)
+        return WorldState(
+            step=jnp.int32(0),
+            key=key,
+            latent=latent,
+            cache={"ring": ring, "previous": latent},
+            memory=memory,
+            readout=jnp.zeros((2 + self.dynamics.tokens * self.dynamics.readouts.place_outputs,)),
+            status=jnp.int32(Status.OK),
+        )
+
+    def _felt(self, model: Dynamics, state: WorldState, action: Action, noise: Array) -> tuple[Array, WorldState]:
+        """Runs the trunk over the state's newest latent: its features, and the state with what it remembers."""
+        x = model.tokens(state.latent, state.cache["previous"], action, noise)
+        features, ring, memory = model.features_of_step(x, state.cache["ring"], state.memory, state.step)
+        cache = {"ring": ring, "previous": state.latent}
+        return features, state.replace(cache=cache, memory=memory, readout=model.read(features))

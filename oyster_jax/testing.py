@@ -1,0 +1,48 @@
+"""A world small enough for every test: 16×16 frames, CoinRun's actions, a few thousand parameters, float32."""
+
+import jax
+
+from oyster_jax.core.spec import ActionSpec, FrameSpec, WorldSpec
+from oyster_jax.models.dynamics import DynamicsConfig
+from oyster_jax.models.heads import HeadsConfig
+from oyster_jax.models.tokenizer import TokenizerConfig
+from oyster_jax.models.world_model import SamplerConfig, WorldNetwork
+from oyster_jax.typing import Params
+
+ACTIONS = (
+    "left+down", "left", "left+jump", "down", "noop", "jump", "right+down", "right", "right+jump",
+    "d", "a", "w", "s", "q", "e",
+)  # fmt: skip
+
+
+def tiny_model(*, steps: int = 2) -> WorldNetwork:
+    """Returns a model with every part of a large one: merged tokens, two groups, ring, memory, all heads.
+
+    Args:
+      steps: denoising steps a tick.
+    """
+    return WorldNetwork(
+        spec=WorldSpec(
+            name="tiny",
+            frame=FrameSpec(height=16, width=16, rate=15.0),
+            action=ActionSpec(names=ACTIONS, idle="noop"),
+        ),
+        tokenizer=TokenizerConfig(
+            height=16, width=16, patch=4, channels=4, features=16, heads=2, encoder_depth=1, renderer_depth=1,
+            dtype="float32",
+        ),
+        dynamics=DynamicsConfig(
+            tokens=16, columns=4, channels=4, merge=2, features=16, heads=2, groups=2, head_depth=1, registers=2,
+            window=4, memory_heads=2, memory_features=4, readouts=HeadsConfig(entity_types=(0, 2, 5)), dtype="float32",
+        ),
+        sampler=SamplerConfig(steps=steps, expected=False, dream_steps=2),
+    )  # fmt: skip
+
+
+def tiny_params(seed: int = 0) -> Params:
+    """Returns parameters under which nothing is zero, so that every part of the tiny model shows in its output."""
+    params = tiny_model().init(jax.random.key(seed))
+    leaves, structure = jax.tree.flatten(params)
+    keys = jax.random.split(jax.random.key(seed + 1), len(leaves))
+    noisy = [leaf + 0.1 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
+    return jax.tree.unflatten(structure, noisy)

@@ -1,0 +1,156 @@
+"""The dynamics stage: learns what comes next from cached latents and actions."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from oyster_jax.core.spec import UNLABELLED, WorldSpec
+from oyster_jax.data.dataset import EpisodeDataset
+from oyster_jax.data.loader import WindowConfig, windows
+from oyster_jax.diffusion.objective import Denoise, ObjectiveConfig, shortcut_loss
+from oyster_jax.diffusion.schedule import draw_levels, mix
+from oyster_jax.models import dynamics, heads
+from oyster_jax.models.dynamics import Dynamics, DynamicsConfig
+from oyster_jax.models.heads import HeadsConfig
+from oyster_jax.train.loop import BatchIterator, Stage, TrainConfig
+from oyster_jax.typing import Array, Params, PRNGKey
+
+type Batch = dict[str, Array]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DynamicsLossConfig:
+    """What the dynamics is trained to do, beside and around shortcut forcing.
+
+    Attributes:
+      objective: weights of shortcut forcing.
+      history_noise: largest noise level of the history that a tick is given; each tick draws its own.
+      clean_history: share of windows whose history is left clean.
+      ring_dropout: share of batches in which time attention sees fewer ticks, so that the memory must carry.
+      action_dropout: share of actions that are hidden ("unlabelled").
+      dream: weight of generating a frame from nothing.
+      outcome: weight of reward and terminal read-outs.
+      entities: weight of the entity read-out.
+    """
+
+    objective: ObjectiveConfig = ObjectiveConfig()
+    history_noise: float = 0.3
+    clean_history: float = 0.25
+    ring_dropout: float = 0.15
+    action_dropout: float = 0.02
+    dream: float = 0.2
+    outcome: float = 0.05
+    entities: float = 0.02
+
+
+def dynamics_loss(
+    config: DynamicsConfig, weights: DynamicsLossConfig, spec: WorldSpec, params: Params, batch: Batch, key: PRNGKey
+) -> tuple[Array, dict[str, Array]]:
+    """Returns the loss of a batch of windows `[batch, ticks, …]` of cached latents, and its parts."""
+    model = dynamics.bind(config, params)
+    latents = batch["latents"].astype(jnp.float32)
+    keys = dict(zip(("noise", "action", "ring", "forcing", "dream"), jax.random.split(key, 5), strict=True))
+    history, level = noisy_history(weights, latents, keys["noise"])
+    previous = jnp.pad(history, ((0, 0), (1, 0), (0, 0), (0, 0)))[:, :-1]
+    hidden = jax.random.bernoulli(keys["action"], weights.action_dropout, batch["actions"].shape)
+    actions = jnp.where(hidden, UNLABELLED, batch["actions"])
+    x = model.tokens(history, previous, actions, level)
+    features = model.features_of_sequence(x, _window(config, weights, keys["ring"]))
+
+    def denoise(rows: slice) -> Denoise:
+        return lambda noisy, signal, size: model.denoise(features[rows, :-1], noisy, signal, size)
+
+    forcing = jnp.mean(shortcut_loss(weights.objective, denoise, latents[:, 1:], keys["forcing"]))
+    dream = dream_loss(model, weights.objective, latents, keys["dream"])
+    parts = {"forcing": forcing, "dream": dream, **readout_losses(config, spec, model.read(features), batch)}
+    loss = forcing + weights.dream * dream + weights.outcome * (parts["reward"] + parts["terminal"])
+    return loss + weights.entities * parts["entities"], parts
+
+
+def noisy_history(weights: DynamicsLossConfig, latents: Array, key: PRNGKey) -> tuple[Array, Array]:
+    """Returns latents with noise as a rollout's own would have, and the noise level of each tick."""
+    level_key, clean_key, noise_key = jax.random.split(key, 3)
+    level = weights.history_noise * jax.random.uniform(level_key, latents.shape[:2])
+    clean = jax.random.bernoulli(clean_key, weights.clean_history, (len(latents), 1))
+    level = jnp.where(clean, 0.0, level)
+    return mix(latents, jax.random.normal(noise_key, latents.shape), 1 - level), level
+
+
+def dream_loss(model: Dynamics, objective: ObjectiveConfig, latents: Array, key: PRNGKey) -> Array:
+    """Returns the error of generating one frame of each window from nothing, as `WorldNetwork.reset` does."""
+    tick_key, level_key, noise_key = jax.random.split(key, 3)
+    tick = jax.random.randint(tick_key, (len(latents),), 0, latents.shape[1])
+    clean = latents[jnp.arange(len(latents)), tick][:, None]
+    signal, size = draw_levels(level_key, clean.shape[:2], objective.finest, 1, 0.0)
+    noisy = mix(clean, jax.random.normal(noise_key, clean.shape), signal)
+    begin = jnp.full(clean.shape[:2], model.actions.begin, jnp.int32)
+    features = model.features_of_sequence(model.tokens(noisy, jnp.zeros_like(clean), begin, 1 - signal), 1)
+    return jnp.mean(jnp.square(model.denoise(features, noisy, signal, size) - clean))
+
+
+def readout_losses(config: DynamicsConfig, spec: WorldSpec, readout: Array, batch: Batch) -> dict[str, Array]:
+    """Returns the losses of reward, terminal and entities, each of the tick that an action leads to."""
+    losses = {
+        "reward": jnp.mean(jnp.square(readout[..., 0] - heads.symlog(batch["rewards"]))),
+        "terminal": jnp.mean(optax.sigmoid_binary_cross_entropy(readout[..., 1], batch["terminals"].astype(jnp.float32))),
+        "entities": jnp.zeros(()),
+    }  # fmt: skip
+    if config.readouts.entity_types:
+        losses["entities"] = _entity_loss(config, config.readouts, spec, readout[:, :-1, 2:], batch)
+    return losses
+
+
+def _entity_loss(config: DynamicsConfig, readouts: HeadsConfig, spec: WorldSpec, places: Array, batch: Batch) -> Array:
+    assert spec.entity is not None, "checked when the stage was made"
+    table = batch["entities"][:, 1:]
+    x, y, vx, vy, kind = (table[..., spec.entity.column(name)] for name in ("x", "y", "vx", "vy", "type"))
+    relative = jnp.stack([x - x[..., :1], y - y[..., :1], vx, vy], axis=-1)
+    lay = jax.vmap(jax.vmap(lambda *rows: heads.entity_targets(readouts, config.columns, config.tokens, *rows)))
+    classes, values = lay(relative, kind.astype(jnp.int32), batch["entity_mask"][:, 1:])
+    places = places.reshape(*places.shape[:2], config.tokens, readouts.place_outputs)
+    logits, read = jnp.split(places, [len(readouts.entity_types) + 1], axis=-1)
+    found = (classes > 0).astype(jnp.float32)
+    cross_entropy = optax.softmax_cross_entropy_with_integer_labels(logits, classes)
+    error = jnp.mean(jnp.abs(read - values), axis=-1)
+    # Most places are empty: count what is there per entity, and what is not per place.
+    return jnp.mean(cross_entropy) + jnp.sum(found * (error + cross_entropy)) / jnp.maximum(jnp.sum(found), 1.0)
+
+
+def _window(config: DynamicsConfig, weights: DynamicsLossConfig, key: PRNGKey) -> Array:
+    drop_key, window_key = jax.random.split(key)
+    drop = jax.random.bernoulli(drop_key, weights.ring_dropout)
+    return jnp.where(drop, jax.random.randint(window_key, (), 1, config.window), config.window)
+
+
+def dynamics_stage(
+    config: DynamicsConfig,
+    weights: DynamicsLossConfig,
+    training: TrainConfig,
+    dataset: EpisodeDataset,
+    seed: int,
+    sample: Callable[[Params, Path], None] | None = None,
+) -> Stage:
+    """Returns the stage that trains a dynamics on cached latents.
+
+    Raises:
+      ValueError: entities are to be read out, and the dataset has none.
+    """
+    if config.readouts.entity_types and (dataset.spec.entity is None or "entities" not in dataset.content):
+        raise ValueError(
+            f"The dynamics reads entities out, but {dataset.folder} has none; record with --entities, or set no "
+            "entity_types."
+        )
+
+    def loss(params: Params, batch: Batch, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
+        return dynamics_loss(config, weights, dataset.spec, params, batch, key)
+
+    def batches() -> BatchIterator:
+        return iter(windows(dataset, WindowConfig(length=training.window, batch=training.batch, seed=seed)))
+
+    return Stage(
+        name="dynamics", init=lambda key: dynamics.init(config, key), loss=loss, batches=batches, sample=sample
+    )
