@@ -1,52 +1,21 @@
 import dataclasses
 import json
 
-import numpy as np
 import pytest
 import tyro
 
 from oyster_jax.cli.eval import Config, main
-from oyster_jax.data.episode import Episode
-from oyster_jax.data.manifest import FIRST_HELD_OUT_LEVEL, Provenance, split_of
-from oyster_jax.data.writer import DatasetWriter
-from oyster_jax.testing import tiny_model, tiny_params
-from oyster_jax.worlds.storage import save_world
-
-SPEC = tiny_model().spec
+from tests.cli import tiny
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("worlds") / "tiny"
-    save_world(
-        folder, tiny_model(), tiny_params(), {"name": "tiny", "licence": "Apache-2.0", "training": {}, "figures": {}}
-    )
-    return folder
-
-
-def recording(folder, level=FIRST_HELD_OUT_LEVEL, spec=SPEC):
-    generator = np.random.default_rng(0)
-    levels = (level, level + 1)
-    about = Provenance(
-        spec=spec, split=split_of(*levels), levels=levels, source="noise", options={}, policy="random", seed=0,
-        licence="Apache-2.0",
-    )  # fmt: skip
-    with DatasetWriter(folder, about) as writer:
-        for ticks in (45, 50):
-            writer.add(
-                Episode(
-                    frames=generator.integers(256, size=(ticks, *spec.frame.shape), dtype=np.uint8),
-                    actions=generator.integers(spec.action.count, size=ticks).astype(np.int32),
-                    rewards=np.zeros(ticks, np.float32),
-                    terminals=np.zeros(ticks, bool),
-                )
-            )
-    return folder
+    return tiny.store(tmp_path_factory.mktemp("worlds") / "tiny")
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return recording(tmp_path_factory.mktemp("data") / "held-out")
+    return tiny.record(tmp_path_factory.mktemp("data") / "held-out")
 
 
 def run(*arguments):
@@ -71,14 +40,14 @@ def test_figures_are_printed_and_written(world, data, tmp_path, capsys):
 
 
 def test_training_levels_are_refused_in_a_sentence(world, tmp_path, capsys):
-    assert run("--world", world, "--data", recording(tmp_path / "data", level=0), "--out", tmp_path / "out") == 2
+    assert run("--world", world, "--data", tiny.record(tmp_path / "data", level=0), "--out", tmp_path / "out") == 2
     assert "holds training levels" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
 def test_another_spec_is_refused_in_a_sentence(world, tmp_path, capsys):
-    wide = dataclasses.replace(SPEC, frame=dataclasses.replace(SPEC.frame, width=32))
-    assert run("--world", world, "--data", recording(tmp_path / "data", spec=wide), "--out", tmp_path / "out") == 2
+    wide = dataclasses.replace(tiny.SPEC, frame=dataclasses.replace(tiny.SPEC.frame, width=32))
+    assert run("--world", world, "--data", tiny.record(tmp_path / "data", spec=wide), "--out", tmp_path / "out") == 2
     assert "frames unlike those of the world 'tiny'" in capsys.readouterr().err
 
 
