@@ -1,0 +1,1 @@
+"""The command `oyster`: one file a verb."""

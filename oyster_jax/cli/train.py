@@ -1,0 +1,116 @@
+"""`oyster train`: trains a world from a file in `configs/`."""
+
+import dataclasses
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from oyster_jax.cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from oyster_jax.train.experiment import ExperimentConfig
+
+_USAGE = "oyster train CONFIG.py [OPTIONS]"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """A training run, ready to start."""
+
+    experiment: "ExperimentConfig"
+    run: Path | None = None
+    data: Path | None = None
+    init_from: str | None = None
+
+
+def parse(arguments: Sequence[str], prog: str) -> Config:
+    """Loads the configuration file that comes first, and lets the options behind it override its fields.
+
+    Raises:
+      UsageError: no file is given, or it holds no experiment.
+    """
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(
+            f"usage: {_USAGE}\n\nTrains a world from a file that exposes get_config(), as those in configs/ do.\n"
+            "The options of a file are its experiment's fields: oyster train CONFIG.py --help lists them."
+        )
+        raise SystemExit(0 if arguments else 2)
+    path, *rest = arguments
+    if path.startswith("-"):
+        raise UsageError(f"The configuration file comes first: {_USAGE}")
+    experiment = _experiment(Path(path))
+    return tyro.cli(_options(experiment), args=rest, prog=f"{prog} {path}")
+
+
+def main(config: Config) -> int:
+    """Trains, going on where an earlier run in the same folder stopped."""
+    from oyster_jax.cli.opening import keep_compiled
+    from oyster_jax.train import stages
+    from oyster_jax.worlds.registry import data_home, load
+
+    keep_compiled()
+    experiment = config.experiment
+    try:
+        _ = experiment.network  # Parts that do not fit together should be told of now, not after an hour.
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    folder = config.run or data_home() / "runs" / experiment.name
+    params = None if config.init_from is None else load(config.init_from).params
+    print(f"Training {experiment.name} in {folder}; after Ctrl-C the same command goes on from there.", flush=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        stages.run(experiment, folder, config.data, init_from=params)
+    except ValueError as error:
+        if params is None:
+            raise
+        raise UsageError(str(error)) from error
+    print(f"Finished: {folder}")
+    return 0
+
+
+def _experiment(path: Path) -> "ExperimentConfig":
+    from oyster_jax.train.experiment import ExperimentConfig
+
+    if not path.is_file():
+        raise UsageError(f"There is no configuration file {path}; give one such as configs/coinrun_nano.py.")
+    spec = importlib.util.spec_from_file_location(f"oyster_config_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path} is no Python file; give one such as configs/coinrun_nano.py.")
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses look their module up by name.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    if not callable(get_config := getattr(module, "get_config", None)):
+        raise UsageError(f"{path} has no get_config(); a configuration file exposes one that returns an experiment.")
+    experiment = get_config()
+    if not isinstance(experiment, ExperimentConfig):
+        raise UsageError(f"get_config() of {path} returned {type(experiment).__name__}, not an ExperimentConfig.")
+    return experiment
+
+
+def _options(experiment: "ExperimentConfig") -> Any:
+    """Returns `Config` for the parser: its experiment's fields stand for themselves, with this experiment's values."""
+    from oyster_jax.train.experiment import ExperimentConfig
+
+    def options(
+        *,
+        experiment: Annotated[ExperimentConfig, tyro.conf.arg(name="")] = experiment,
+        run: Path | None = None,
+        data: Path | None = None,
+        init_from: str | None = None,
+    ) -> Config:
+        """Trains a world; options override the fields of the configuration file.
+
+        Args:
+          experiment: the experiment.
+          run: folder of checkpoints, metrics and samples; in the user's data folder unless given.
+          data: folder of the recording; made where it is not there, inside the run unless given.
+          init_from: a finished world, by name or folder, whose weights are trained on instead of random ones.
+        """
+        return Config(experiment=experiment, run=run, data=data, init_from=init_from)
+
+    return options
