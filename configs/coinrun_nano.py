@@ -22,7 +22,9 @@ def get_config() -> ExperimentConfig:
     return ExperimentConfig(
         name="coinrun_nano",
         seed=0,
-        recording=RecordConfig(source=Procgen(game="coinrun", entities=True), frames=600_000, levels=(0, 200_000), seed=1),
+        recording=RecordConfig(
+            source=Procgen(game="coinrun", entities=True), frames=600_000, levels=(0, 200_000), seed=1
+        ),
         tokenizer=tokenizer,
         tokenizer_loss=TokenizerLossConfig(noise=0.05),
         tokenizer_training=TrainConfig(

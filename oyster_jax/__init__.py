@@ -1,19 +1,20 @@
 """Oyster learns a world from recordings and then simulates it in real time under your actions."""
 
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from oyster_jax.worlds.registry import load as load
     from oyster_jax.worlds.world import World as World
 
-__version__ = metadata.version("oyster-jax")
-
 _LAZY = {"load": "oyster_jax.worlds.registry", "World": "oyster_jax.worlds.world"}
 
 
 def __getattr__(name: str) -> Any:
     """Imports the façade on first use, so that `import oyster_jax` costs milliseconds and not a whole JAX start."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("oyster-jax")
     if name not in _LAZY:
         raise AttributeError(f"module 'oyster_jax' has no attribute '{name}'")
     from importlib import import_module

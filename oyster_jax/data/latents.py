@@ -10,7 +10,7 @@ from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.manifest import MANIFEST, read_manifest
 from oyster_jax.data.writer import DatasetWriter
-from oyster_jax.typing import Frames, Latents
+from oyster_jax.typing import Latents
 
 #: Frames that are encoded in one call; the last one of an episode is padded up to it, so that nothing recompiles.
 BLOCK = 128
@@ -18,7 +18,7 @@ BLOCK = 128
 
 def cache_latents(
     dataset: EpisodeDataset,
-    encode: Callable[[Frames], Latents],
+    encode: Callable[[np.ndarray], Latents],
     tokenizer_digest: str,
     out: Path,
     progress: Callable[[int], None] | None = None,

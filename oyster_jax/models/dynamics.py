@@ -84,16 +84,12 @@ class Group(nnx.Module):
         self.time = ParallelBlock(config.features, config.heads, rngs=rngs)
         self.second = ParallelBlock(config.features, config.heads, rngs=rngs)
         self.memory = (
-            LongRangeMemory(
-                config.features, config.memory_heads, config.memory_features, config.registers, rngs=rngs
-            )
+            LongRangeMemory(config.features, config.memory_heads, config.memory_features, config.registers, rngs=rngs)
             if config.memory_heads
             else None
         )
 
-    def sequence(
-        self, x: Float[Array, "batch ticks tokens width"], visible: Bool[Array, "ticks ticks"]
-    ) -> Array:
+    def sequence(self, x: Float[Array, "batch ticks tokens width"], visible: Bool[Array, "ticks ticks"]) -> Array:
         """All ticks of a batch of windows at once; `visible[i, j]`: tick i sees tick j."""
         x = self.first(x, dtype=self.dtype)
         q, k, v, hidden = self.time.project(x.swapaxes(1, 2), self.dtype)
@@ -163,7 +159,7 @@ class Dynamics(nnx.Module):
 
     def tokens(
         self, latents: Latents, previous: Latents, actions: Actions, noise: Float[Array, "*batch"]
-    ) -> Float[Array, "*batch tokens width"]:
+    ) -> Float[Array, "*batch places_and_registers width"]:
         """Embeds what a tick is given: its latent, the one before, the action, the noise level of the latents."""
         pair = jnp.concatenate([self._merged(latents), self._merged(previous)], axis=-1)
         x = self.embed(pair.astype(self.dtype)).astype(jnp.float32)

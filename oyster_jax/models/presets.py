@@ -9,8 +9,9 @@ type Size = Literal["nano", "small", "base", "large"]
 
 
 def preset(size: Size) -> tuple[TokenizerConfig, DynamicsConfig]:
-    """Returns tokenizer and dynamics of a size: nano (about 8M parameters, two CPU cores), small (about 60M), base
-    (about 300M), large (about 1.6B).
+    """Returns tokenizer and dynamics of one size.
+
+    About 8M parameters for nano (two CPU cores), 60M for small, 300M for base, 1.6B for large.
 
     Raises:
       ValueError: there is no such size.

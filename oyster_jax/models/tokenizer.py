@@ -48,14 +48,17 @@ class TokenizerConfig:
 
     @property
     def rows(self) -> int:
+        """Patches from top to bottom."""
         return self.height // self.patch
 
     @property
     def columns(self) -> int:
+        """Patches from left to right."""
         return self.width // self.patch
 
     @property
     def tokens(self) -> int:
+        """Patches of a frame."""
         return self.rows * self.columns
 
 
@@ -71,10 +74,10 @@ class _Transformer(nnx.Module):
         )
         self.out = Dense(config.features, outputs, rngs=rngs, bias=True)
 
-    def embedded(self, x: Array) -> Array:
+    def _embedded(self, x: Array) -> Array:
         return self.embed(x.astype(self.dtype)).astype(jnp.float32)
 
-    def transformed(self, x: Array) -> Array:
+    def _transformed(self, x: Array) -> Array:
         x = x + lifted(self.position[...], x.ndim)
         x, _ = self.blocks(x, lambda block, x, _: (block(x, dtype=self.dtype), None))
         return self.out(rms_norm(x).astype(self.dtype)).astype(jnp.float32)
@@ -90,11 +93,11 @@ class Encoder(_Transformer):
 
     def __call__(self, frames: Frames, dropped: Bool[Array, "*batch tokens"] | None = None) -> Latents:
         """Encodes frames; where `dropped` is true a learned token stands for the patch."""
-        x = self.embedded(patchify(normalized(frames), self.patch))
+        x = self._embedded(patchify(normalized(frames), self.patch))
         if dropped is not None:
             x = jnp.where(dropped[..., None], lifted(self.masked[...], x.ndim), x)
         # The norm keeps tanh out of saturation: without it latents became bits (scale 0.93), and bits move in jumps.
-        return jnp.tanh(rms_norm(self.transformed(x)))
+        return jnp.tanh(rms_norm(self._transformed(x)))
 
 
 class Renderer(_Transformer):
@@ -106,7 +109,7 @@ class Renderer(_Transformer):
 
     def __call__(self, latents: Latents) -> Float[Array, "*batch height width 3"]:
         """Returns pixels, nominally in [-1, 1]."""
-        return unpatchify(self.transformed(self.embedded(latents)), self.patch, self.columns)
+        return unpatchify(self._transformed(self._embedded(latents)), self.patch, self.columns)
 
 
 class Tokenizer(nnx.Module):

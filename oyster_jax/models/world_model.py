@@ -40,8 +40,8 @@ class SamplerConfig:
             count = getattr(self, name)
             if count < 1 or self.finest % count:
                 raise ValueError(
-                    f"The sampler's {name} must divide the {self.finest} steps the head was trained on, but was {count}; "
-                    "choose a power of two up to that."
+                    f"The sampler's {name} must divide the {self.finest} steps the head was trained on, but was "
+                    f"{count}; choose a power of two up to that."
                 )
 
 

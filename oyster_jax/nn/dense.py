@@ -51,6 +51,7 @@ class Dense(nnx.Module):
         self.bias = nnx.Param(jnp.zeros((outputs,))) if bias else None
 
     def __call__(self, x: Float[Array, "... in"]) -> Float[Array, "... out"]:
+        """Maps the last axis."""
         kernel = self.kernel[...].astype(x.dtype)
         y = matmul(x.reshape(-1, x.shape[-1]), kernel).reshape(*x.shape[:-1], kernel.shape[-1])
         return y if self.bias is None else y + lifted(self.bias[...].astype(x.dtype), y.ndim)

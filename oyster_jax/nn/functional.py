@@ -43,7 +43,7 @@ class Stack(nnx.Module):
 
     def __init__(self, build: Callable[[nnx.Rngs], nnx.Module], depth: int, *, rngs: nnx.Rngs):
         self.depth = depth
-        self.layers = nnx.vmap(build, axis_size=depth)(rngs.fork(split=depth))
+        self.layers = nnx.vmap(build, axis_size=depth)(rngs.split(depth))
 
     def __call__(self, x: Any, apply: Callable[[Any, Any, Any], tuple[Any, Any]], per_layer: Any = None) -> Any:
         """Scans `apply(layer, x, xs) → (x, ys)` over the layers.

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 from orbax.checkpoint import v1 as ocp
@@ -36,8 +36,9 @@ class Checkpoints:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder.resolve()
         self._orbax = ocp.training.Checkpointer(
-            self.folder,
-            preservation_policy=ocp.training.preservation_policies.LatestN(keep),
+            str(self.folder),
+            # Orbax's own policy does not match its own protocol.
+            preservation_policy=cast(Any, ocp.training.preservation_policies.LatestN(keep)),
             cleanup_tmp_directories=True,
         )
 
@@ -46,7 +47,7 @@ class Checkpoints:
 
         Orbax loads flipped bits without a word, so the digest of all leaves goes with them.
         """
-        note = {"iterator": json.dumps(iterator), "digest": tree_digest(state)}
+        note: Any = {"iterator": json.dumps(iterator), "digest": tree_digest(state)}
         self._orbax.save_async(step, state, custom_metadata=note)
 
     def restore(self, abstract: Any) -> Restored | None:
@@ -64,13 +65,13 @@ class Checkpoints:
             try:
                 state = self._orbax.load(found.step, abstract)
                 note = self._orbax.metadata(found.step).custom_metadata
-            except Exception as error:  # Orbax raises many kinds for one cause: the files are not what they were.
+            except Exception as error:  # noqa: BLE001  # Orbax has many kinds for one cause: damaged files
                 failures.append(f"step {found.step} ({type(error).__name__}: {str(error).splitlines()[0]})")
                 continue
             if not isinstance(note, dict) or note.get("digest") != tree_digest(state):
                 failures.append(f"step {found.step} (its bytes do not match its digest)")
                 continue
-            return Restored(state=state, iterator=json.loads(note["iterator"]), step=found.step)
+            return Restored(state=state, iterator=json.loads(str(note["iterator"])), step=found.step)
         if failures:
             raise CheckpointError(
                 f"No checkpoint in {self.folder} can be used: {'; '.join(failures)}. "

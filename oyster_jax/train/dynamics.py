@@ -94,11 +94,12 @@ def dream_loss(model: Dynamics, objective: ObjectiveConfig, latents: Array, key:
 
 def readout_losses(config: DynamicsConfig, spec: WorldSpec, readout: Array, batch: Batch) -> dict[str, Array]:
     """Returns the losses of reward, terminal and entities, each of the tick that an action leads to."""
+    ended = batch["terminals"].astype(jnp.float32)
     losses = {
         "reward": jnp.mean(jnp.square(readout[..., 0] - heads.symlog(batch["rewards"]))),
-        "terminal": jnp.mean(optax.sigmoid_binary_cross_entropy(readout[..., 1], batch["terminals"].astype(jnp.float32))),
+        "terminal": jnp.mean(optax.sigmoid_binary_cross_entropy(readout[..., 1], ended)),
         "entities": jnp.zeros(()),
-    }  # fmt: skip
+    }
     if config.readouts.entity_types:
         losses["entities"] = _entity_loss(config, config.readouts, spec, readout[:, :-1, 2:], batch)
     return losses

@@ -4,9 +4,10 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from oyster_jax.prng import named_key
@@ -49,12 +50,19 @@ class DivergedError(RuntimeError):
     """A gradient was not finite; the message names the leaves and the checkpoint to go back to."""
 
 
+@runtime_checkable
 class BatchIterator(Protocol):
     """An endless iterator over batches whose place can be saved and restored (a Grain iterator)."""
 
     def __next__(self) -> Any: ...
-    def get_state(self) -> Any: ...
-    def set_state(self, state: Any) -> None: ...
+
+    def get_state(self) -> Any:
+        """Returns its place, JSON-ready."""
+        ...
+
+    def set_state(self, state: Any) -> None:
+        """Goes to a place that `get_state` returned."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -121,7 +129,7 @@ def _run(
             if step % config.log_every == 0 or step == config.steps:
                 now = time.perf_counter()
                 record = {name: float(value) for name, value in metrics.items() if name != "finite"}
-                record["learning_rate"] = float(schedule(step - 1))
+                record["learning_rate"] = float(jnp.asarray(schedule(step - 1)))
                 # The first window holds the compilation, so its rate would mislead.
                 record["frames_per_second"] = (step - since_step) * frames / (now - since)
                 log.write(step, record)

@@ -69,7 +69,7 @@ def _is_matrix(params: Params) -> Any:
     )
 
 
-def _matrices(params: Params) -> Any:
+def _matrices(params: Any) -> Any:
     """Tells Muon which axes are in and out; leading axes are stacked layers."""
     return jax.tree.map(
         lambda matrix, leaf: contrib.MuonDimensionNumbers(leaf.ndim - 2, leaf.ndim - 1) if matrix else None,

@@ -135,4 +135,4 @@ def _begun(stage: Stage, init_from: Params | None, part: str) -> Stage:
     expected = jax.eval_shape(stage.init, jax.random.key(0))
     if jax.tree.map(jnp.shape, given) != jax.tree.map(jnp.shape, expected):
         raise ValueError(f"The {part} of the world to begin from has other shapes than this experiment's; match sizes.")
-    return dataclasses.replace(stage, init=lambda key: given)
+    return dataclasses.replace(stage, init=lambda _: given)

@@ -73,7 +73,7 @@ def tokenizer_stage(
         return iter(windows(dataset, WindowConfig(length=training.window, batch=training.batch, seed=seed)))
 
     def sample(params: Params, path: Path) -> None:
-        frames = jnp.asarray(dataset[0].frames[:8])
+        frames = jnp.asarray(dataset.window(0, 0, min(8, int(dataset.lengths[0])), ("frames",))["frames"])
         drawn = jax.jit(lambda params, frames: reconstruct(config, params, frames))(params, frames)
         write_image(path.with_suffix(".png"), contact_sheet([frames, drawn]))
 
