@@ -42,18 +42,21 @@ def _print_table(summaries: "list[WorldSummary]") -> None:
         table.add_column(name, justify="right" if name in ("size", "parameters") else "left", overflow="fold")
     for summary in summaries:
         if summary.problem is not None:
-            table.add_row(summary.name, "", "", "", summary.problem, "", style="red")
+            table.add_row(summary.name, "", "", "", "damaged, see below", "", style="red")
             continue
         record, weights = summary.record, summary.record["weights"]
         table.add_row(
             summary.name,
             f"{weights['bytes'] / 2**20:.1f} MiB",
-            f"{weights['parameters'] / 1e6:.1f} M",
+            f"{weights['parameters']:,}",
             _told(record["training"].get("cost")),
             _told(record["figures"]),
             record["licence"],
         )
     Console(highlight=False).print(table)
+    for summary in summaries:
+        if summary.problem is not None:
+            print(summary.problem)
 
 
 def _show(name: str) -> int:

@@ -1,0 +1,197 @@
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+import av
+import numpy as np
+import pytest
+
+from oyster_jax.cli.main import main
+from oyster_jax.testing import tiny_model, tiny_params
+from oyster_jax.worlds.storage import save_world
+
+LEAVE = b"\x1b[?25h\x1b[?1049l"
+#: Gives the process a terminal to be interrupted from, then runs the rest of its arguments.
+PRELUDE = "import fcntl, termios, sys; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+PLAY = PRELUDE + "from oyster_jax.cli.main import main; raise SystemExit(main(sys.argv[1:]))"
+FAIL = PRELUDE + (
+    "from oyster_jax.cli.terminal import Terminal\n"
+    "with Terminal() as terminal:\n    terminal.write('inside'); terminal.read(9); raise RuntimeError('a' + ' bug')"
+)
+
+
+class Screened:
+    """A program in a terminal of 80 × 24, and what it has printed."""
+
+    def __init__(self, code, *arguments):
+        self.master, self._slave = pty.openpty()
+        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.before = termios.tcgetattr(self._slave)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, *arguments],
+            stdin=self._slave, stdout=self._slave, stderr=self._slave, start_new_session=True,
+        )  # fmt: skip
+        self.text, self._read = b"", 0
+
+    def press(self, keys):
+        os.write(self.master, keys)
+
+    def wait_for(self, text, seconds=60.0):
+        """Reads until `text` appears after what was waited for before; returns what came up to its end."""
+        end = time.monotonic() + seconds
+        while (found := self.text.find(text, self._read)) < 0:
+            assert time.monotonic() < end, (text, self.text[-2000:])
+            self._more()
+        before, self._read = self._read, found + len(text)
+        return self.text[before : self._read]
+
+    def finish(self):
+        """Reads until the program ends; returns its exit code."""
+        end = time.monotonic() + 30
+        while self.process.poll() is None:
+            assert time.monotonic() < end, self.text[-2000:]
+            self._more()
+        while self._more():
+            pass
+        return self.process.returncode
+
+    def restored(self):
+        """Whether the terminal is as it was before the program."""
+        return self.text.rstrip().find(LEAVE) >= 0 and termios.tcgetattr(self._slave) == self.before
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.master)
+        os.close(self._slave)
+
+    def _more(self):
+        if not select.select([self.master], [], [], 0.05)[0]:
+            return False
+        self.text += os.read(self.master, 65536)
+        return True
+
+
+def stored(folder, logit_of_the_end):
+    params = tiny_params()
+    bias = params["dynamics"]["readouts"]["summary"]["bias"]
+    params["dynamics"]["readouts"]["summary"]["bias"] = bias.at[1].set(logit_of_the_end)
+    save_world(folder, tiny_model(), params, {"name": "tiny", "licence": "Apache-2.0", "training": {}, "figures": {}})
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A world whose episodes never end."""
+    return stored(tmp_path_factory.mktemp("worlds") / "tiny", -100.0)
+
+
+@pytest.fixture(scope="module")
+def ending_folder(tmp_path_factory):
+    """A world whose episodes end at every tick."""
+    return stored(tmp_path_factory.mktemp("worlds") / "tiny", 100.0)
+
+
+@pytest.fixture
+def started(folder):
+    """Starts programs in terminals; ends them all."""
+    with contextlib.ExitStack() as stack:
+
+        def start(code, *arguments):
+            screened = Screened(code, *arguments)
+            stack.callback(screened.close)
+            return screened
+
+        yield start
+
+
+def test_keys_play_and_quitting_restores_the_terminal(started, folder):
+    player = started(PLAY, "play", "--world", folder, "--seed", "3", "--rate", "30")
+    player.wait_for(b"Loading")
+    player.wait_for(b"\x1b[?1049h")
+    player.wait_for(b"\x1b[48;2;")
+    assert b"seed 3" in player.wait_for(b"  noop")
+    player.press(b"\x1b[C")
+    changed = player.wait_for(b"  right\x1b")
+    assert re.search(rb"\x1b\[48;2;\d+;\d+;\d+m", changed)
+    player.press(b"\x1b[C ")
+    player.wait_for(b"  right+jump")
+    player.wait_for(b" ms/tick  noop")  # both let go by themselves
+    player.press(b"p")
+    player.wait_for(b"paused")
+    player.press(b"pn")
+    player.wait_for(b"A new world, seed 4.")
+    player.press(b"q")
+    assert player.finish() == 0
+    assert player.restored()
+    after = player.text[player.text.rfind(LEAVE) :]
+    assert re.search(rb"Played \d+ ticks of tiny: [\d.]+ ms a tick", after)
+    assert b"rollout" in after
+
+
+@pytest.mark.parametrize(("end", "code"), [(signal.SIGTERM, 128 + signal.SIGTERM), (b"\x03", 130), (b"", 1)])
+def test_whatever_ends_it_the_terminal_is_restored(started, end, code):
+    program = started(FAIL)
+    program.wait_for(b"inside")
+    assert not program.restored()
+    if isinstance(end, bytes):
+        program.press(end or b"x")
+    else:
+        program.process.send_signal(end)
+    ended = program.finish()
+    # Python itself ends by the signal when nobody catches the interrupt.
+    assert ended in (code, -signal.SIGINT if code == 130 else code)
+    assert program.restored()
+    assert (b"a bug" in program.text) == (end == b"")
+
+
+def test_an_episode_that_ends_is_followed_by_another(started, ending_folder):
+    player = started(PLAY, "play", "--world", ending_folder, "--seed", "3")
+    player.wait_for(b"The episode has ended: here is another, seed 4.")
+    player.wait_for(b"here is another, seed 5.")
+    player.press(b"q")
+    assert player.finish() == 0
+    assert player.restored()
+
+
+def test_interrupting_the_player_is_no_traceback(started, folder):
+    player = started(PLAY, "play", "--world", folder)
+    player.wait_for(b"  noop")
+    player.press(b"\x03")
+    assert player.finish() == 130
+    assert player.restored()
+    assert b"Interrupted." in player.text
+    assert b"Traceback" not in player.text
+
+
+def test_without_a_terminal_a_clip_is_written(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["play", "--world", folder]) == 0
+    with av.open("oyster-tiny.mp4") as container:
+        frames = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+        assert container.streams.video[0].average_rate == 15
+    assert frames.shape == (151, 96, 96, 3)
+    assert (frames[0] != frames[-1]).any()
+    out = capsys.readouterr().out
+    assert out.startswith("Loading")
+    assert re.search(r"Wrote oyster-tiny.mp4: 150 ticks of tiny, simulated at [\d.]+ frames/s", out)
+    assert "Next:" in out
+    assert [path.name for path in tmp_path.iterdir()] == ["oyster-tiny.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"), [(["--rate", "0"], "--rate"), (["--world", "nowhere"], "no world 'nowhere'")]
+)
+def test_mistakes_end_in_one_sentence(arguments, named, capsys):
+    assert main(["play", *arguments]) == 2
+    assert named in capsys.readouterr().err

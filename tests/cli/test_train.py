@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+
+from oyster_jax.cli.main import main
+from oyster_jax.train import stages
+from tests.cli import tiny
+
+CONFIG = str(Path(__file__).resolve().parents[2] / "configs" / "coinrun_nano.py")
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What training was asked for; the stages themselves have their own tests."""
+    calls = []
+    monkeypatch.setattr(stages, "run", lambda *args, **kwargs: calls.append((args, kwargs)))
+    return calls
+
+
+def test_options_override_the_file(asked, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert main(["train", CONFIG, "--name", "mine", "--tokenizer-training.optimizer.learning-rate", "0.5"]) == 0
+    [((experiment, folder, data), options)] = asked
+    assert experiment.name == "mine"
+    assert experiment.tokenizer_training.optimizer.learning_rate == 0.5
+    assert experiment.recording.source.game == "coinrun"
+    assert folder == tmp_path / "oyster" / "runs" / "mine"
+    assert data is None
+    assert options == {"init_from": None}
+
+
+def test_folders_and_a_world_to_begin_from_are_passed_on(asked, tmp_path):
+    world = tiny.store(tmp_path / "tiny")
+    run, data = tmp_path / "run", tmp_path / "data"
+    assert main(["train", CONFIG, "--run", str(run), "--data", str(data), "--init-from", str(world)]) == 0
+    [((_, folder, recording), options)] = asked
+    assert (folder, recording) == (run, data)
+    assert run.is_dir()
+    assert set(options["init_from"]) == {"tokenizer", "dynamics"}
+
+
+def test_options_of_a_file_are_listed(capsys):
+    assert main(["train", CONFIG, "--help"]) == 0
+    out = capsys.readouterr().out
+    for option in ("--run", "--init-from", "--tokenizer-training.steps", "--recording.source"):
+        assert option in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["nowhere.py"], "nowhere.py"),
+        (["--seed", "3"], "comes first"),
+        ([CONFIG, "--tokenizer.patch", "7"], "patches of 7"),
+        ([CONFIG, "--tokenizer.channels", "3"], "latent channels"),
+        ([CONFIG, "--init-from", "nowhere"], "no world 'nowhere'"),
+    ],
+)
+def test_mistakes_end_in_a_sentence(asked, arguments, named, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "300")
+    assert main(["train", *arguments]) == 2
+    assert named in capsys.readouterr().err
+    assert asked == []
+
+
+@pytest.mark.parametrize(("text", "named"), [("x = 1", "no get_config"), ("def get_config(): return 3", "int")])
+def test_a_file_without_an_experiment_is_a_mistake(text, named, tmp_path, capsys):
+    (tmp_path / "config.py").write_text(text)
+    assert main(["train", str(tmp_path / "config.py")]) == 2
+    assert named in capsys.readouterr().err
