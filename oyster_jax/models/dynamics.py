@@ -89,7 +89,7 @@ class Group(nnx.Module):
             else None
         )
 
-    def sequence(self, x: Float[Array, "batch ticks tokens width"], visible: Bool[Array, "ticks ticks"]) -> Array:
+    def sequence(self, x: Float[Array, "batch ticks slots width"], visible: Bool[Array, "ticks ticks"]) -> Array:
         """All ticks of a batch of windows at once; `visible[i, j]`: tick i sees tick j."""
         x = self.first(x, dtype=self.dtype)
         q, k, v, hidden = self.time.project(x.swapaxes(1, 2), self.dtype)
@@ -101,7 +101,7 @@ class Group(nnx.Module):
         return self.second(x, dtype=self.dtype)
 
     def step(
-        self, x: Float[Array, "tokens width"], ring: Array, memory: Array, step: Int32[Array, ""]
+        self, x: Float[Array, "slots width"], ring: Array, memory: Array, step: Int32[Array, ""]
     ) -> tuple[Array, tuple[Array, Array]]:
         """One tick of one world.
 
@@ -159,7 +159,7 @@ class Dynamics(nnx.Module):
 
     def tokens(
         self, latents: Latents, previous: Latents, actions: Actions, noise: Float[Array, "*batch"]
-    ) -> Float[Array, "*batch places_and_registers width"]:
+    ) -> Float[Array, "*batch slots width"]:
         """Embeds what a tick is given: its latent, the one before, the action, the noise level of the latents."""
         pair = jnp.concatenate([self._merged(latents), self._merged(previous)], axis=-1)
         x = self.embed(pair.astype(self.dtype)).astype(jnp.float32)
@@ -170,7 +170,7 @@ class Dynamics(nnx.Module):
         return jnp.concatenate([x, registers], axis=-2) + given[..., None, :]
 
     def features_of_sequence(
-        self, x: Float[Array, "batch ticks tokens width"], window: Int32[Array, ""] | int
+        self, x: Float[Array, "batch ticks slots width"], window: Int32[Array, ""] | int
     ) -> Array:
         """Runs the trunk over whole windows; time attention sees `window` ticks."""
         ticks = jnp.arange(x.shape[1])
@@ -185,7 +185,7 @@ class Dynamics(nnx.Module):
         return x, ring, memory
 
     def denoise(
-        self, features: Float[Array, "*batch tokens width"], noisy: Latents, signal: Array, size: Array
+        self, features: Float[Array, "*batch slots width"], noisy: Latents, signal: Array, size: Array
     ) -> Latents:
         """Predicts the clean next latent from a noisy one at level `signal`, for a step of `size`."""
         x = self.embed_noisy(self._merged(noisy).astype(self.dtype)).astype(jnp.float32)
@@ -196,7 +196,7 @@ class Dynamics(nnx.Module):
         out = self.out(rms_norm(x[..., :places, :]).astype(self.dtype)).astype(jnp.float32)
         return split_tokens(out, self.config.merge, self.config.columns // self.config.merge)
 
-    def read(self, features: Float[Array, "*batch tokens width"]) -> Float[Array, "*batch outputs"]:
+    def read(self, features: Float[Array, "*batch slots width"]) -> Float[Array, "*batch outputs"]:
         """Reads reward, end and entities of the coming tick."""
         places = self.config.coarse
         return self.readouts(features[..., :places, :], features[..., places:, :], self.dtype)

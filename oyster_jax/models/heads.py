@@ -45,7 +45,7 @@ class Heads(nnx.Module):
         self.summary = Dense(width, 2, rngs=rngs, scale=0.0, bias=True)
         self.places = Dense(width, merge**2 * self.outputs, rngs=rngs, scale=0.0, bias=True) if self.outputs else None
 
-    def __call__(self, tokens: Float[Array, "*batch tokens width"], registers: Array, dtype: jnp.dtype) -> Array:
+    def __call__(self, tokens: Float[Array, "*batch coarse width"], registers: Array, dtype: jnp.dtype) -> Array:
         """Returns `[*batch, outputs]`: reward (symlog), logit of the end, then the places of the fine grid."""
         summary = self.summary(rms_norm(jnp.mean(registers, axis=-2)).astype(dtype)).astype(jnp.float32)
         if self.places is None:
