@@ -221,5 +221,6 @@ def _figures(truth: np.ndarray, frames: np.ndarray, last: np.ndarray) -> str:
     from oyster_jax.evaluate.fidelity import psnr, squared_error
 
     still = np.broadcast_to(last, truth.shape)
-    own, copied = (float(psnr(np.mean(squared_error(jnp.asarray(x), jnp.asarray(truth))))) for x in (frames, still))
+    errors = (np.asarray(squared_error(jnp.asarray(x), jnp.asarray(truth))) for x in (frames, still))
+    own, copied = (float(psnr(float(error.mean()))) for error in errors)
     return f"PSNR over {len(truth)} ticks: {own:.2f} dB; the last frame that it saw, repeated: {copied:.2f} dB."

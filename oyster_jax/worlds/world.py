@@ -16,6 +16,7 @@ from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.typing import Frame, Params, PRNGKey
 from oyster_jax.worlds.errors import WorldError
 
+type Action = str | int | np.integer
 type Actions = str | Sequence[str | int] | np.ndarray
 
 
@@ -59,7 +60,7 @@ class World:
         """Dreams a world from nothing; the same seed (or key) gives the same world."""
         return self._reset(self.params, jax.random.key(seed) if key is None else key)
 
-    def encode(self, frames: UInt8[np.ndarray, "ticks height width 3"], actions: Actions, seed: int = 0) -> WorldState:
+    def encode(self, frames: np.ndarray, actions: Actions, seed: int = 0) -> WorldState:
         """Returns the state of a world in which `frames` have been seen.
 
         Args:
@@ -84,25 +85,25 @@ class World:
             )
         return self._encode(self.params, frames, ids, jax.random.key(seed))
 
-    def step(self, state: WorldState, action: str | int) -> WorldState:
+    def step(self, state: WorldState, action: Action) -> WorldState:
         """Returns the state one tick later, after `action`.
 
         Raises:
           ValueError: there is no such action; the sentence lists the known ones.
         """
-        return self._advance(self.params, state, np.int32(self.spec.action.parse(action)))
+        return self._advance(self.params, state, self._id(action))
 
     def render(self, state: WorldState) -> UInt8[np.ndarray, "height width 3"]:
         """Returns the frame that the state shows."""
         return np.asarray(self._render(self.params, state))
 
-    def tick(self, state: WorldState, action: str | int) -> tuple[WorldState, Frame]:
+    def tick(self, state: WorldState, action: Action) -> tuple[WorldState, Frame]:
         """Returns the state one tick later and its frame, in one compiled call; the frame stays on the device.
 
         Raises:
           ValueError: there is no such action.
         """
-        return self._observed(None)(self.params, state, np.int32(self.spec.action.parse(action)))
+        return self._observed(None)(self.params, state, self._id(action))
 
     def stream(
         self, state: WorldState, actions: Actions, *, observe: Observe | None = None
@@ -154,6 +155,10 @@ class World:
     def readouts(self, state: WorldState) -> dict[str, np.ndarray]:
         """Returns what the heads say of the last tick: `reward`, `terminal` (probability), entities where trained."""
         return jax.tree.map(np.asarray, self._readouts(self.params, state))
+
+    def _id(self, action: Action) -> np.int32:
+        # Of NumPy's int32, for a bare int would be weakly typed and compiled once more.
+        return np.int32(self.spec.action.parse(action if isinstance(action, str) else int(action)))
 
     @functools.cached_property
     def _reset(self) -> Any:

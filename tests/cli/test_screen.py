@@ -14,8 +14,8 @@ def shown(text, canvas):
         if move:
             row, column = (int(number) - 1 for number in move.split(";"))
         elif colour:
-            layer, _, *rgb = map(int, colour.split(";"))
-            colours[layer] = tuple(rgb)
+            layer, _, red, green, blue = map(int, colour.split(";"))
+            colours[layer] = (red, green, blue)
         else:
             canvas[row, column] = (colours[38] if mark == "▀" else colours[48], colours[48])
             column += 1
