@@ -39,30 +39,22 @@ class Config:
 
 
 def main(config: Config) -> int:
-    """Measures, writes the report and says what was found; 2 if something about the request was wrong."""
-    from rich.console import Console
+    """Measures, writes the report and says what was found.
 
-    from oyster_jax.data.errors import DatasetError
-    from oyster_jax.worlds.errors import WorldError
-
-    try:
-        return _evaluate(config)
-    except (DatasetError, WorldError) as error:
-        Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        return 2
-
-
-def _evaluate(config: Config) -> int:
+    Raises:
+      DatasetError, WorldError, UsageError: something about the request was wrong.
+    """
     import json
     import shlex
 
     from rich.console import Console
 
+    from oyster_jax.cli.opening import open_world
     from oyster_jax.evaluate.open_loop import measure
     from oyster_jax.evaluate.pictures import sheet_ticks, write_plot, write_sheet
     from oyster_jax.evaluate.report import figures, report, write_report
 
-    request, world = _request(config), _world(config)
+    request, world = _request(config), open_world(config.world, config.steps)
     dataset = _dataset(config, world)
     with _bar("simulating", "windows") as progress:
         measurements = measure(world.model, world.params, dataset, request, progress)
@@ -89,26 +81,13 @@ def _evaluate(config: Config) -> int:
 
 
 def _request(config: Config) -> "OpenLoopConfig":
+    from oyster_jax.cli.errors import UsageError
     from oyster_jax.evaluate.open_loop import OpenLoopConfig
-    from oyster_jax.worlds.errors import WorldError
 
     try:
         return OpenLoopConfig(windows=config.windows, context=config.context, seed=config.seed)
     except ValueError as error:
-        raise WorldError(str(error)) from error
-
-
-def _world(config: Config) -> "World":
-    from oyster_jax.worlds.errors import WorldError
-    from oyster_jax.worlds.registry import load
-
-    world = load(config.world)
-    if config.steps is None:
-        return world
-    try:
-        return world.with_sampler(steps=config.steps)
-    except ValueError as error:
-        raise WorldError(str(error)) from error
+        raise UsageError(str(error)) from error
 
 
 def _dataset(config: Config, world: "World") -> "EpisodeDataset":
@@ -137,7 +116,7 @@ def _print_tables(figures: "Figures", measurements: "Measurements", dataset: "Ep
         title=f"{world.name} on held-out levels: {config.context} real frames, then alone under the true actions",
         box=box.SIMPLE_HEAD,
     )
-    for name in ("ticks", "PSNR", "copy-last", "gain", "random actions", "SSIM", "copy-last"):
+    for name in ("ticks", "PSNR", "copy-last", "gain", "random", "SSIM", "copy-last"):
         table.add_column(name, justify="right", no_wrap=True)
     psnr, ssim = figures.psnr, figures.ssim
     for horizon in figures.horizons:
@@ -176,7 +155,3 @@ def _bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(tyro.cli(Config)))

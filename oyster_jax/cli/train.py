@@ -42,7 +42,7 @@ def parse(arguments: Sequence[str], prog: str) -> Config:
     path, *rest = arguments
     if path.startswith("-"):
         raise UsageError(f"The configuration file comes first: {_USAGE}")
-    experiment = _experiment(Path(path))
+    experiment = load_experiment(Path(path))
     return tyro.cli(_options(experiment), args=rest, prog=f"{prog} {path}")
 
 
@@ -72,7 +72,12 @@ def main(config: Config) -> int:
     return 0
 
 
-def _experiment(path: Path) -> "ExperimentConfig":
+def load_experiment(path: Path) -> "ExperimentConfig":
+    """Returns what `get_config()` of a Python file returns.
+
+    Raises:
+      UsageError: there is no such file, or it holds no experiment.
+    """
     from oyster_jax.train.experiment import ExperimentConfig
 
     if not path.is_file():

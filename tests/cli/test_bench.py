@@ -1,14 +1,46 @@
+import functools
 import json
 
+import jax
 import pytest
-import tyro
 
-from oyster_jax.cli.bench import Config, main
+from oyster_jax.cli import bench
+from oyster_jax.cli.main import main
+from oyster_jax.evaluate import speed
 from tests.cli import tiny
+
+#: The smallest experiment whose two stages take a CoinRun frame.
+EXPERIMENT = """
+from oyster_jax.data.record import RecordConfig
+from oyster_jax.data.sources.procgen import Procgen
+from oyster_jax.models.dynamics import DynamicsConfig
+from oyster_jax.models.tokenizer import TokenizerConfig
+from oyster_jax.train.dynamics import DynamicsLossConfig
+from oyster_jax.train.experiment import ExperimentConfig
+from oyster_jax.train.loop import TrainConfig
+from oyster_jax.train.optimizer import OptimizerConfig
+from oyster_jax.train.tokenizer import TokenizerLossConfig
+
+def get_config():
+    training = TrainConfig(steps=10, batch=2, window=6, optimizer=OptimizerConfig(name="adamw"))
+    return ExperimentConfig(
+        name="small",
+        seed=0,
+        recording=RecordConfig(source=Procgen(), frames=1, levels=(0, 10), environments=8),
+        tokenizer=TokenizerConfig(features=16, heads=2, encoder_depth=1, renderer_depth=1, dtype="float32"),
+        tokenizer_loss=TokenizerLossConfig(),
+        tokenizer_training=training,
+        dynamics=DynamicsConfig(
+            features=16, heads=2, groups=1, head_depth=1, window=4, memory_features=4, dtype="float32"
+        ),
+        dynamics_loss=DynamicsLossConfig(),
+        dynamics_training=training,
+    )
+"""
 
 
 def run(*arguments):
-    return main(tyro.cli(Config, args=[str(argument) for argument in arguments]))  # pyright: ignore[reportArgumentType]
+    return main(["bench", *map(str, arguments)])
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +63,33 @@ def test_stepping_is_measured_and_two_runs_compare(world, tmp_path, capsys):
     assert "1.000" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("part", ["tokenizer", "dynamics"])
+def test_training_is_measured_beside_the_peak(part, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("procgen_gym")
+    monkeypatch.setattr(bench, "_RECORDED", 1_000)
+    monkeypatch.setattr(speed, "matmul_peak", functools.partial(speed.matmul_peak, size=64))
+    (tmp_path / "small.py").write_text(EXPERIMENT)
+    with jax.numpy_dtype_promotion("standard"):  # Optax's schedules mix integers and floats.
+        assert run(f"train-{part}", tmp_path / "small.py", "--updates", 2) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    value = {line["name"]: line["value"] for line in lines}
+    assert list(value) == ["matmul.peak", f"train.{part}.frames", f"train.{part}.matmul", f"train.{part}.share"]
+    about = lines[-1]["conditions"]
+    assert about["frames"] == 2 * 6
+    assert value[f"train.{part}.share"] == pytest.approx(value[f"train.{part}.matmul"] / value["matmul.peak"])
+    # Both are taken from the same steps.
+    per_frame = value[f"train.{part}.matmul"] / value[f"train.{part}.frames"]
+    assert per_frame == pytest.approx(about["gflop"] / about["frames"], rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (("interactive", "--world", "nowhere"), "There is no world 'nowhere'"),
         (("interactive", "--ticks", 20), "longer than its 20 ticks"),
         (("compare", "no-file", "no-file"), "no-file"),
+        (("train-dynamics", "no-file.py"), "There is no configuration file no-file.py"),
+        (("train-tokenizer", "--updates", 0), "At least one update"),
     ],
 )
 def test_an_impossible_request_is_refused_in_a_sentence(capsys, arguments, sentence):

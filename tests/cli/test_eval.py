@@ -2,9 +2,8 @@ import dataclasses
 import json
 
 import pytest
-import tyro
 
-from oyster_jax.cli.eval import Config, main
+from oyster_jax.cli.main import main
 from tests.cli import tiny
 
 
@@ -19,7 +18,7 @@ def data(tmp_path_factory):
 
 
 def run(*arguments):
-    return main(tyro.cli(Config, args=[str(argument) for argument in arguments]))
+    return main(["eval", *map(str, arguments)])
 
 
 def test_figures_are_printed_and_written(world, data, tmp_path, capsys):
