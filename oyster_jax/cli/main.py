@@ -41,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = f"did you mean '{near[0]}'?" if near else f"choose one of {', '.join(VERBS)}."
         return _mistake(f"There is no verb '{verb}'; {hint}")
     try:
-        return _run(verb, rest)
+        code = _run(verb, rest)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED

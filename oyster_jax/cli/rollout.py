@@ -169,6 +169,8 @@ def _actions(world: "World", config: Config, recorded: np.ndarray | None) -> np.
 def _simulate(world: "World", plan: Plan) -> tuple["WorldState", dict[str, np.ndarray], float]:
     """Returns the last state, what every tick said and showed, and the seconds it took once compiled."""
     import jax
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     def observe(params: Any, state: "WorldState") -> dict[str, Any]:
         said = world.model.readouts(params, state)
@@ -176,9 +178,15 @@ def _simulate(world: "World", plan: Plan) -> tuple["WorldState", dict[str, np.nd
         return {"frames": frame, "reward": said["reward"], "terminal": said["terminal"], "status": state.status}
 
     jax.block_until_ready(world.rollout(plan.state, plan.actions[:1], observe=observe))
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("ticks"), TimeRemainingColumn())
+    state, ticks = plan.state, []
     begin = time.perf_counter()
-    state, seen = world.rollout(plan.state, plan.actions, observe=observe)
-    return state, seen, time.perf_counter() - begin
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        for later, said in bar.track(world.stream(state, plan.actions, observe=observe), total=len(plan.actions)):
+            state = later
+            ticks.append(jax.tree.map(np.asarray, said))
+    seconds = time.perf_counter() - begin
+    return state, jax.tree.map(lambda *leaves: np.stack(leaves), *ticks), seconds
 
 
 def _write(world: "World", config: Config, plan: Plan, seen: dict[str, np.ndarray]) -> None:

@@ -53,9 +53,9 @@ class Terminal:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and rows."""
+        """Columns and rows; 80 × 24 of a terminal that does not know."""
         columns, rows = os.get_terminal_size(self._output)
-        return columns, rows
+        return columns or 80, rows or 24
 
     def write(self, text: str) -> None:
         """Prints `text`, all of it."""

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -70,3 +71,12 @@ def test_a_path_that_cannot_be_written_is_a_mistake(monkeypatch, capsys):
     monkeypatch.setattr(module, "_run", fail)
     assert main(["rollout"]) == 2
     assert capsys.readouterr().err == "/clip.mp4: Permission denied; check the path and its permissions.\n"
+
+
+def test_a_reader_who_leaves_early_is_no_error():
+    read, write = os.pipe()
+    os.close(read)
+    code = "import sys; from oyster_jax.cli.main import main; sys.exit(main(['worlds']))"
+    done = subprocess.run([sys.executable, "-c", code], stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
