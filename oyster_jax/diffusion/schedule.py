@@ -38,7 +38,7 @@ def draw_levels(
       Signal levels and step sizes; `signal + size ≤ 1`.
     """
     size_key, level_key, zero_key = jax.random.split(key, 3)
-    steps = finest // 2 ** jax.random.randint(size_key, shape, 0, sizes)
+    steps = (finest // 2 ** jax.random.randint(size_key, shape, 0, sizes)).astype(jnp.float32)
     level = jnp.floor(jax.random.uniform(level_key, shape) * steps)
     level = jnp.where(jax.random.uniform(zero_key, shape) < zero, 0.0, level)
     return level / steps, 1.0 / steps
