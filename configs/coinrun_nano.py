@@ -37,10 +37,10 @@ def get_config() -> ExperimentConfig:
         dynamics=dynamics,
         dynamics_loss=DynamicsLossConfig(objective=ObjectiveConfig(ramp=0.0, zero=0.5)),
         dynamics_training=TrainConfig(
-            steps=3000,
+            steps=2000,
             batch=12,
             window=25,
             average_decay=0.998,
-            optimizer=OptimizerConfig(learning_rate=2e-3, warmup=100, decay=0.4),
+            optimizer=OptimizerConfig(learning_rate=4e-3, warmup=60, decay=0.4),
         ),
     )

@@ -20,7 +20,7 @@ def preset(size: Size) -> tuple[TokenizerConfig, DynamicsConfig]:
         case "nano":
             return (
                 TokenizerConfig(features=192, heads=3, encoder_depth=2, renderer_depth=2),
-                DynamicsConfig(features=256, heads=4, groups=2, head_depth=2),
+                DynamicsConfig(features=256, heads=4, groups=2, head_depth=1),
             )
         case "small":
             return (

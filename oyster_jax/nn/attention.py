@@ -25,7 +25,9 @@ def attend(
     query, key, value = (x.reshape(-1, *x.shape[-3:]) for x in (query, key, value))
     if mask is not None:
         mask = mask[None, None]
-    out = jax.nn.dot_product_attention(query, key, value, mask=mask)
+    # JAX's attention mixes bfloat16 with float32 on purpose; strictness is for our own arithmetic.
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        out = jax.nn.dot_product_attention(query, key, value, mask=mask)
     return out.reshape(*batch, *out.shape[1:])
 
 

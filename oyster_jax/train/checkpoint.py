@@ -48,6 +48,8 @@ class Checkpoints:
         Orbax loads flipped bits without a word, so the digest of all leaves goes with them.
         """
         note: Any = {"iterator": json.dumps(iterator), "digest": tree_digest(state)}
+        # Orbax skips a save while another is being written, and says so only by what it returns.
+        self._orbax.wait()
         self._orbax.save_async(step, state, custom_metadata=note)
 
     def restore(self, abstract: Any) -> Restored | None:

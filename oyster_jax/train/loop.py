@@ -129,7 +129,7 @@ def _run(
             if step % config.log_every == 0 or step == config.steps:
                 now = time.perf_counter()
                 record = {name: float(value) for name, value in metrics.items() if name != "finite"}
-                record["learning_rate"] = float(jnp.asarray(schedule(step - 1)))
+                record["learning_rate"] = float(jnp.asarray(schedule(jnp.float32(step - 1))))
                 # The first window holds the compilation, so its rate would mislead.
                 record["frames_per_second"] = (step - since_step) * frames / (now - since)
                 log.write(step, record)

@@ -34,7 +34,8 @@ class TrainState:
         return cls(
             step=jnp.zeros((), jnp.int32),
             key=key,
-            params=params,
+            # Copies: a training step gives up the memory of the state it is given.
+            params=jax.tree.map(jnp.array, params),
             average=jax.tree.map(jnp.array, params),
             optimizer=optimizer.init(params),
         )

@@ -28,7 +28,9 @@ def make_step(loss: Loss, optimizer: optax.GradientTransformation, average_decay
         (value, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(state.params, batch, key)
         finite = jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(gradient)])
         usable = jnp.all(finite) & jnp.isfinite(value)
-        updates, moments = optimizer.update(gradient, state.optimizer, state.params)
+        # Optax mixes dtypes on purpose; strictness is for our own arithmetic.
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+            updates, moments = optimizer.update(gradient, state.optimizer, state.params)
         params = optax.apply_updates(state.params, updates)
         # Early averages would remember the random start: let the horizon grow with the step.
         decay = jnp.minimum(average_decay, (1 + state.step) / (10 + state.step))
