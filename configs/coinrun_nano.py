@@ -37,7 +37,7 @@ def get_config() -> ExperimentConfig:
         dynamics=dynamics,
         dynamics_loss=DynamicsLossConfig(objective=ObjectiveConfig(ramp=0.0, zero=0.5)),
         dynamics_training=TrainConfig(
-            steps=2000,
+            steps=1800,
             batch=12,
             window=25,
             average_decay=0.998,

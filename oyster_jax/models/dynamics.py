@@ -169,9 +169,7 @@ class Dynamics(nnx.Module):
         given = self.actions(actions) + self.noise_level(noise)
         return jnp.concatenate([x, registers], axis=-2) + given[..., None, :]
 
-    def features_of_sequence(
-        self, x: Float[Array, "batch ticks slots width"], window: Int32[Array, ""] | int
-    ) -> Array:
+    def features_of_sequence(self, x: Float[Array, "batch ticks slots width"], window: Int32[Array, ""] | int) -> Array:
         """Runs the trunk over whole windows; time attention sees `window` ticks."""
         ticks = jnp.arange(x.shape[1])
         age = ticks[:, None] - ticks[None, :]

@@ -31,9 +31,7 @@ def test_a_higher_entity_is_in_a_higher_row_of_the_frame() -> None:
 
 
 def test_an_unknown_type_is_not_laid() -> None:
-    classes, _ = heads.entity_targets(
-        CONFIG, COLUMNS, TOKENS, jnp.zeros((1, 4)), jnp.array([59]), jnp.array([True])
-    )
+    classes, _ = heads.entity_targets(CONFIG, COLUMNS, TOKENS, jnp.zeros((1, 4)), jnp.array([59]), jnp.array([True]))
     assert not np.any(classes)
 
 

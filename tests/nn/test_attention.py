@@ -15,9 +15,7 @@ def test_attend_equals_the_formula_and_obeys_its_mask() -> None:
     mask = jnp.tril(jnp.ones((5, 5), bool))
     scores = jnp.einsum("bqhd,bkhd->bhqk", q, k) / 2.0
     weights = jax.nn.softmax(jnp.where(mask[None, None], scores, -jnp.inf))
-    np.testing.assert_allclose(
-        attend(q, k, v, mask), jnp.einsum("bhqk,bkhd->bqhd", weights, v), rtol=1e-4, atol=1e-5
-    )
+    np.testing.assert_allclose(attend(q, k, v, mask), jnp.einsum("bhqk,bkhd->bqhd", weights, v), rtol=1e-4, atol=1e-5)
 
 
 def test_a_new_block_changes_nothing_and_norm_scales_to_one() -> None:

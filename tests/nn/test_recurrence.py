@@ -27,9 +27,7 @@ def test_what_was_written_is_read_again_and_overwritten() -> None:
 
 def test_decay_forgets() -> None:
     key, value = _pair(0)
-    memory = delta_step(
-        jnp.zeros((HEADS, FEATURES, FEATURES)), key, value, jnp.ones((1, HEADS)), jnp.ones(HEADS)
-    )
+    memory = delta_step(jnp.zeros((HEADS, FEATURES, FEATURES)), key, value, jnp.ones((1, HEADS)), jnp.ones(HEADS))
     later = delta_step(memory, key, value, jnp.zeros((1, HEADS)), jnp.full(HEADS, 0.5))
     np.testing.assert_allclose(later, 0.5 * memory, rtol=1e-6)
 

@@ -95,7 +95,7 @@ def test_a_flipped_bit_in_a_checkpoint_is_found_and_the_one_before_is_used(tmp_p
     assert restored.step == 1
     np.testing.assert_array_equal(restored.state["x"], state["x"] + 1)
     _flip(tmp_path / "1")
-    with pytest.raises(CheckpointError, match="No checkpoint in .* can be used"):
+    with pytest.raises(CheckpointError, match=r"No checkpoint in .* can be used"):
         checkpoints.restore(abstract_like(state))
     checkpoints.close()
 
