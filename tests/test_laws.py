@@ -92,9 +92,9 @@ def test_stream_rollout_refuses_an_empty_chunk(params: Any, state: WorldState) -
 
 def test_law_3_a_restored_state_goes_on_as_if_never_saved(params: Any, state: WorldState, tmp_path: Path) -> None:
     middle, _ = _rollout()(params, state, ACTIONS[:6])
-    ocp.save(tmp_path / "state", middle)
+    ocp.save(str(tmp_path / "state"), middle)
     abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), middle)
-    restored = ocp.load(tmp_path / "state", abstract)
+    restored = ocp.load(str(tmp_path / "state"), abstract)
     assert_same(restored, middle)
     assert_same(_rollout()(params, restored, ACTIONS[6:]), _rollout()(params, middle, ACTIONS[6:]))
 
@@ -132,7 +132,8 @@ def test_law_5_teacher_forced_features_equal_stepwise_ones(memory_heads: int) ->
         x = model.tokens(latents, previous, actions, noise)[0]
 
         def tick(carry: Any, given: Any) -> Any:
-            features, ring, memory = model.features_of_step(given[0], *carry, given[1])
+            ring, memory = carry
+            features, ring, memory = model.features_of_step(given[0], ring, memory, given[1])
             return (ring, memory), features
 
         return jax.lax.scan(tick, dynamics.empty_history(config), (x, jnp.arange(ticks)))[1]
@@ -144,7 +145,7 @@ def test_law_5_teacher_forced_features_equal_stepwise_ones(memory_heads: int) ->
 
 def test_law_6_a_row_does_not_depend_on_its_neighbours(params: Any) -> None:
     keys = jax.random.split(jax.random.key(0), 8)
-    actions = jax.random.randint(jax.random.key(1), (8, 6), 0, 15, jnp.int32)
+    actions = jax.random.randint(jax.random.key(1), (8, 6), 0, 15)
     states = jax.jit(jax.vmap(MODEL.reset, (None, 0)))(params, keys)
     run = jax.jit(jax.vmap(functools.partial(rollout, MODEL), (None, 0, 0)))
     frames = run(params, states, actions)[1]
@@ -161,7 +162,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
+from jax.sharding import AxisType, PartitionSpec as P
 jax.config.update("jax_num_cpu_devices", 8)
 from oyster_jax.core.rollout import rollout
 from oyster_jax.testing import tiny_model, tiny_params
@@ -172,13 +173,15 @@ actions = jax.random.randint(jax.random.key(1), (8, 6), 0, 15, jnp.int32)
 mesh = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,))
 
 
-def play(params, keys, actions):
-    states = jax.vmap(model.reset, (None, 0))(params, keys)
+states = jax.jit(jax.vmap(model.reset, (None, 0)))(params, keys)
+
+
+def play(params, states, actions):
     return jax.vmap(functools.partial(rollout, model), (None, 0, 0))(params, states, actions)[1]
 
 
 sharded = jax.jit(jax.shard_map(play, mesh=mesh, in_specs=(P(), P("data"), P("data")), out_specs=P("data")))
-one, many = jax.jit(play)(params, keys, actions), sharded(params, keys, actions)
+one, many = jax.jit(play)(params, states, actions), sharded(params, states, actions)
 assert len(many.sharding.device_set) == 8, many.sharding
 print("largest difference", int(np.abs(np.asarray(one, np.int32) - np.asarray(many, np.int32)).max()))
 """
@@ -204,6 +207,7 @@ def test_law_7_a_tick_compiles_once_and_does_not_copy_its_cache(params: Any, sta
     step = jax.jit(tick, donate_argnums=1)
     compiled = step.lower(params, state, ACTIONS[0]).compile()
     memory = compiled.memory_analysis()
+    assert memory is not None
     # Everything of the state that can be reused in place is: what is given back new is the frame alone.
     assert memory.alias_size_in_bytes >= tree_bytes(state) * 0.9
     mine = jax.tree.map(jnp.copy, state)
@@ -226,7 +230,7 @@ def test_a_state_that_is_not_finite_is_frozen_and_said(params: Any, state: World
     assert Status(int(frozen.status)) is Status.NONFINITE
     assert_same(frozen.replace(status=state.status), state)
     assert Status(int(_advance()(params, frozen, ACTIONS[0]).status)) is Status.NONFINITE
-    assert "not finite" in Status.NONFINITE.sentence
+    assert "non-finite" in Status.NONFINITE.sentence
 
 
 def test_encode_leaves_the_state_that_stepping_through_the_frames_would(params: Any) -> None:
@@ -235,5 +239,5 @@ def test_encode_leaves_the_state_that_stepping_through_the_frames_would(params: 
     whole = encode(params, frames, ACTIONS[:5], jax.random.key(0))
     assert int(whole.step) == 5
     shorter = encode(params, frames[1:], ACTIONS[1:5], jax.random.key(0))
-    np.testing.assert_array_equal(whole.latent, shorter.latent)
+    np.testing.assert_allclose(whole.latent, shorter.latent, atol=1e-5)
     assert not np.array_equal(whole.memory, shorter.memory), "what came first is not remembered"

@@ -29,6 +29,10 @@ FAIL = PRELUDE + (
 )
 
 
+# Whoever runs the tests in the background has interrupts ignored, and children inherit that.
+_INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
+
 class Screened:
     """A program in a terminal of 80 × 24, and what it has printed."""
 
@@ -37,7 +41,7 @@ class Screened:
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = termios.tcgetattr(self._slave)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code, *arguments],
+            [sys.executable, "-c", _INTERRUPTIBLE + code, *arguments],
             stdin=self._slave, stdout=self._slave, stderr=self._slave, start_new_session=True,
         )  # fmt: skip
         self.text, self._read = b"", 0

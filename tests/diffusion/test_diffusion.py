@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from oyster_jax.diffusion.objective import ObjectiveConfig, shortcut_loss, two_steps
+from oyster_jax.diffusion.objective import Denoise, ObjectiveConfig, shortcut_loss, two_steps
 from oyster_jax.diffusion.sampler import sample
 from oyster_jax.diffusion.schedule import draw_levels, mix, toward
 
@@ -40,12 +40,12 @@ def test_levels_lie_on_the_grid_of_their_size() -> None:
 def test_a_perfect_denoiser_has_no_loss_and_a_wrong_one_has() -> None:
     config = ObjectiveConfig(bootstrap=0.25, zero=0.5)
 
-    def denoise(rows: slice) -> object:
+    def denoise(rows: slice) -> Denoise:
         return lambda noisy, signal, size: CLEAN[rows]
 
     np.testing.assert_allclose(shortcut_loss(config, denoise, CLEAN, jax.random.key(0)), 0.0, atol=1e-9)
 
-    def wrong(rows: slice) -> object:
+    def wrong(rows: slice) -> Denoise:
         return lambda noisy, signal, size: CLEAN[rows] + 1.0
 
     flat = ObjectiveConfig(bootstrap=0.0, ramp=0.0)
@@ -67,7 +67,7 @@ def test_the_target_of_a_large_step_is_where_two_halves_lead() -> None:
 
 def test_bootstrap_targets_give_no_gradient() -> None:
     def loss(weight: jax.Array) -> jax.Array:
-        def denoise(rows: slice) -> object:
+        def denoise(rows: slice) -> Denoise:
             return lambda noisy, signal, size: weight * noisy
 
         return jnp.sum(shortcut_loss(ObjectiveConfig(bootstrap=1.0, ramp=0.0), denoise, CLEAN, jax.random.key(0)))

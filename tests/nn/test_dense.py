@@ -24,6 +24,7 @@ def test_the_gradient_is_that_of_a_plain_product(dtype: str) -> None:
 
 def test_dense_maps_the_last_axis_and_keeps_the_dtype() -> None:
     layer = Dense(4, 6, rngs=nnx.Rngs(0), bias=True)
+    assert layer.bias is not None
     layer.bias[...] = jnp.ones(6)
     x = jax.random.normal(jax.random.key(1), (2, 3, 4))
     np.testing.assert_allclose(layer(x), x @ layer.kernel[...] + 1.0, rtol=1e-4, atol=1e-5)

@@ -48,7 +48,7 @@ def _kill_after(process: subprocess.Popen[str], metrics: Path, lines: int) -> No
     process.communicate()
 
 
-def _losses(metrics: Path) -> dict[int, float]:
+def _losses(metrics: Path) -> dict[int, tuple[float, float]]:
     records = [json.loads(line) for line in _lines(metrics)]
     assert len({record["step"] for record in records}) == len(records), "a step was recorded twice"
     return {record["step"]: (record["loss"], record["gradient_norm"]) for record in records}

@@ -151,7 +151,7 @@ def test_training_can_begin_from_a_finished_world(run: Path, experiment: Experim
 
 def test_latents_of_another_tokenizer_are_refused(run: Path) -> None:
     with pytest.raises(DatasetError, match="another tokenizer"):
-        cache_latents(EpisodeDataset(run / "data"), lambda frames: frames, "sha256:0", run / "latents")
+        cache_latents(EpisodeDataset(run / "data"), jnp.asarray, "sha256:0", run / "latents")
 
 
 def test_a_run_without_checkpoints_is_not_finished(run: Path, experiment: ExperimentConfig, tmp_path: Path) -> None:

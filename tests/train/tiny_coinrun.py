@@ -3,6 +3,8 @@
 oyster train tests/train/tiny_coinrun.py --run RUN
 """
 
+from typing import Any
+
 from oyster_jax.data.record import RecordConfig
 from oyster_jax.data.sources.procgen import Procgen
 from oyster_jax.models.dynamics import DynamicsConfig
@@ -14,7 +16,7 @@ from oyster_jax.train.loop import TrainConfig
 from oyster_jax.train.optimizer import OptimizerConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig
 
-_OFTEN = {"log_every": 1, "checkpoint_every": 4, "sample_every": 1000}
+_OFTEN: dict[str, Any] = {"log_every": 1, "checkpoint_every": 4, "sample_every": 1000}
 
 
 def get_config() -> ExperimentConfig:
