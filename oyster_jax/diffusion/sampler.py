@@ -1,5 +1,6 @@
 """Drawing a latent: K steps of a denoiser from noise to data."""
 
+import jax
 import jax.numpy as jnp
 
 from oyster_jax.diffusion.objective import Denoise
@@ -13,13 +14,15 @@ def sample(denoise: Denoise, noise: Array, steps: int, *, size: float | None = N
     Args:
       denoise: the denoiser; level and size are scalars.
       noise: standard normal, of the latent's shape.
-      steps: how many; unrolled, so few.
+      steps: how many.
       size: the step size that the denoiser is told, `1 / steps` unless given. One step that is told the finest size
         gives the expected latent instead of a drawn one.
     """
-    latent = noise
-    told = jnp.float32(1 / steps if size is None else size)
-    for step in range(steps):
-        signal = jnp.float32(step / steps)
-        latent = toward(latent, denoise(latent, signal, told), signal, jnp.float32(1 / steps))
-    return latent
+    told, stride = jnp.float32(1 / steps if size is None else size), jnp.float32(1 / steps)
+
+    def step(index: Array, latent: Array) -> Array:
+        signal = index.astype(jnp.float32) * stride
+        return toward(latent, denoise(latent, signal, told), signal, stride)
+
+    # Few steps are a tick's, which must be fast; many are a dream's, which must not take long to compile.
+    return jax.lax.fori_loop(0, steps, step, noise, unroll=steps <= 4)
