@@ -1,4 +1,18 @@
-"""CoinRun, plain look, on two CPU cores."""
+"""CoinRun, plain look, on two CPU cores: the world that ships as `coinrun`.
+
+    oyster train configs/coinrun_nano.py
+
+Cost: recording 4 minutes, tokenizer 15 to 25, latents 12, dynamics 40; 1.1 hours of training in all on two cores of a Zen 4
+EPYC, where dynamics trains at 210 to 260 frames/s. Expected of `oyster eval --world coinrun`: PSNR 28.1 dB after 1 tick
+(copy-last-frame + 11.4), 19.9 dB after 8 (+ 10.8), tokenizer 39.6 dB, ΔPSNR at 4 ticks 8.5 dB.
+
+What was tried on the way:
+
+- Dynamics with a learning rate of 2e-3 and two head layers, after 110 steps: loss 0.143; 4e-3 and one layer: 0.123. Two
+  layers would also make the weights larger than 16 MB.
+- Tokenizer with 2e-3 after 19,000 frames: 30.3 dB; 5e-3: 30.9 dB.
+- Tokenizer without the norm before tanh: latents saturate (standard deviation 0.93) and act as bits.
+"""
 
 import dataclasses
 
