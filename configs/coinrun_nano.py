@@ -3,8 +3,8 @@
     oyster train configs/coinrun_nano.py
 
 Cost: recording 4 minutes, tokenizer 15 to 25, latents 12, dynamics 40; 1.1 hours of training in all on two cores of a
-Zen 4 EPYC, where dynamics trains at 210 to 260 frames/s. Expected of `oyster eval --world coinrun`: PSNR 28.1 dB after 1 tick
-(copy-last-frame + 11.4), 19.9 dB after 8 (+ 10.8), tokenizer 39.6 dB, ΔPSNR at 4 ticks 8.5 dB.
+Zen 4 EPYC, where dynamics trains at 210 to 260 frames/s. Expected of `oyster eval --world coinrun`: PSNR 28.1 dB after
+1 tick (copy-last-frame + 11.4), 19.9 dB after 8 (+ 10.8), tokenizer 39.6 dB, ΔPSNR at 4 ticks 8.5 dB.
 
 What was tried on the way:
 
