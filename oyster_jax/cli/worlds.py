@@ -53,7 +53,11 @@ def _print_table(summaries: "list[WorldSummary]") -> None:
             _told(record["figures"]),
             record["licence"],
         )
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    # Printed by Python itself: rich ends the whole program when a reader leaves early.
+    with console.capture() as capture:
+        console.print(table)
+    print(capture.get(), end="")
     for summary in summaries:
         if summary.problem is not None:
             print(summary.problem)
