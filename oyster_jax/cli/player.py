@@ -117,7 +117,7 @@ class Player:
         action = self.world.spec.action.names[self.action]
         status = "paused" if self._paused else f"{speed:.1f} fps  {latency:.1f} ms/tick"
         note = self._note if time.monotonic() < self._note_until else ""
-        keys = f"{_listed(self._buttons)}   p pause  r reset  n new  q quit"
+        keys = f"q quit  {_listed(self._buttons)}  p pause  r reset  n new"
         return [f"{name} seed {self.seed}  {status}  {action}", note or keys]
 
 
