@@ -15,7 +15,7 @@ from oyster_jax.train.checkpoint import Checkpoints, abstract_like
 from oyster_jax.train.metrics import MetricsLog
 from oyster_jax.train.optimizer import OptimizerConfig
 from oyster_jax.train.state import TrainState
-from oyster_jax.train.step import Loss, leaf_names, make_step
+from oyster_jax.train.step import Loss, Step, leaf_names, make_step
 from oyster_jax.typing import Params, PRNGKey
 
 
@@ -103,7 +103,8 @@ def fit(stage: Stage, config: TrainConfig, folder: Path, seed: int) -> TrainStat
             state, step = restored.state, restored.step
             iterator.set_state(restored.iterator)
         if step < config.steps:
-            state = _run(stage, config, folder, state, iterator, step, checkpoints)
+            advance = make_step(stage.loss, optimizer, config.average_decay)
+            state = _run(stage, config, advance, folder, state, iterator, step, checkpoints)
     finally:
         checkpoints.close()
     return state
@@ -112,13 +113,13 @@ def fit(stage: Stage, config: TrainConfig, folder: Path, seed: int) -> TrainStat
 def _run(
     stage: Stage,
     config: TrainConfig,
+    advance: Step,
     folder: Path,
     state: TrainState,
     iterator: BatchIterator,
     start: int,
     checkpoints: Checkpoints,
 ) -> TrainState:
-    advance = make_step(stage.loss, config.optimizer.build(config.steps), config.average_decay)
     schedule, names = config.optimizer.schedule(config.steps), leaf_names(state.params)
     frames = config.batch * config.window
     with MetricsLog(folder, stage.name, config.steps, start=start, wandb_project=config.wandb_project) as log:
