@@ -21,18 +21,34 @@ from oyster_jax.data.sources.procgen import Procgen
 from oyster_jax.diffusion.objective import ObjectiveConfig
 from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.models.presets import preset
+from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.loop import TrainConfig
 from oyster_jax.train.optimizer import OptimizerConfig
+from oyster_jax.train.self_rollout import SelfRolloutConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig
+
+
+def self_rollout(ticks: int, steps: int) -> SelfRolloutConfig:
+    """Returns a stage of rollouts of `ticks` of its own, after eight true frames."""
+    optimizer = OptimizerConfig(learning_rate=1e-3, warmup=10, decay=0.5)
+    training = TrainConfig(steps=steps, batch=12, window=8 + ticks, average_decay=0.99, optimizer=optimizer)
+    return SelfRolloutConfig(context=8, training=training)
 
 
 def get_config() -> ExperimentConfig:
     """Returns the experiment."""
     tokenizer, dynamics = preset("nano")
-    # Agent, saws, enemies and crates, by the simulator's type ids.
-    dynamics = dataclasses.replace(dynamics, readouts=HeadsConfig(entity_types=(0, 2, 5, 20)))
+    dynamics = dataclasses.replace(
+        dynamics,
+        space_layers=1,
+        head_depth=3,
+        memory_heads=0,
+        map=MapConfig(),
+        # Agent, saws, enemies and crates, by the simulator's type ids.
+        readouts=HeadsConfig(entity_types=(0, 2, 5, 20)),
+    )
     return ExperimentConfig(
         name="coinrun_nano",
         seed=0,
@@ -42,19 +58,20 @@ def get_config() -> ExperimentConfig:
         tokenizer=tokenizer,
         tokenizer_loss=TokenizerLossConfig(noise=0.05),
         tokenizer_training=TrainConfig(
-            steps=1200,
+            steps=2400,
             batch=32,
             window=4,
             average_decay=0.995,
             optimizer=OptimizerConfig(learning_rate=5e-3, warmup=50, decay=0.4),
         ),
         dynamics=dynamics,
-        dynamics_loss=DynamicsLossConfig(objective=ObjectiveConfig(ramp=0.0, zero=0.5)),
+        dynamics_loss=DynamicsLossConfig(objective=ObjectiveConfig(ramp=0.0, zero=0.5, bootstrap=0.125)),
         dynamics_training=TrainConfig(
-            steps=1800,
+            steps=3000,
             batch=12,
             window=25,
             average_decay=0.998,
             optimizer=OptimizerConfig(learning_rate=4e-3, warmup=60, decay=0.4),
         ),
+        self_rollouts=(self_rollout(ticks=4, steps=300), self_rollout(ticks=16, steps=300)),
     )

@@ -5,6 +5,7 @@ import jax
 from oyster_jax.core.spec import ActionSpec, FrameSpec, WorldSpec
 from oyster_jax.models.dynamics import DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
+from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.models.world_model import SamplerConfig, WorldNetwork
 from oyster_jax.typing import Params
@@ -16,7 +17,7 @@ ACTIONS = (
 
 
 def tiny_model(*, steps: int = 2) -> WorldNetwork:
-    """Returns a model with every part of a large one: merged tokens, two groups, ring, memory, all heads.
+    """Returns a model with every part of a large one: merged tokens, two groups, ring, memories, all heads.
 
     Args:
       steps: denoising steps a tick.
@@ -33,7 +34,8 @@ def tiny_model(*, steps: int = 2) -> WorldNetwork:
         ),
         dynamics=DynamicsConfig(
             tokens=16, columns=4, channels=4, merge=2, features=16, heads=2, groups=2, head_depth=1, registers=2,
-            window=4, memory_heads=2, memory_features=4, readouts=HeadsConfig(entity_types=(0, 2, 5)), dtype="float32",
+            window=4, memory_heads=2, memory_features=4, map=MapConfig(rows=40, columns=48),
+            readouts=HeadsConfig(entity_types=(0, 2, 5)), dtype="float32",
         ),
         sampler=SamplerConfig(steps=steps, expected=False, dream_steps=2),
     )  # fmt: skip

@@ -158,6 +158,7 @@ def test_law_6_a_row_does_not_depend_on_its_neighbours(params: Any) -> None:
 
 
 _SHARDED = """
+import dataclasses
 import functools
 import jax
 import jax.numpy as jnp
@@ -167,7 +168,11 @@ jax.config.update("jax_num_cpu_devices", 8)
 from oyster_jax.core.rollout import rollout
 from oyster_jax.testing import tiny_model, tiny_params
 
-model, params = tiny_model(), tiny_params()
+model = tiny_model()
+params = tiny_params()
+if not MAPPED:
+    model = dataclasses.replace(model, dynamics=dataclasses.replace(model.dynamics, map=None))
+    params = {**params, "dynamics": {k: v for k, v in params["dynamics"].items() if k not in ("motion", "embed_draft")}}
 keys = jax.random.split(jax.random.key(0), 8)
 actions = jax.random.randint(jax.random.key(1), (8, 6), 0, 15, jnp.int32)
 mesh = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,))
@@ -183,17 +188,24 @@ def play(params, states, actions):
 sharded = jax.jit(jax.shard_map(play, mesh=mesh, in_specs=(P(), P("data"), P("data")), out_specs=P("data")))
 one, many = jax.jit(play)(params, states, actions), sharded(params, states, actions)
 assert len(many.sharding.device_set) == 8, many.sharding
-print("largest difference", int(np.abs(np.asarray(one, np.int32) - np.asarray(many, np.int32)).max()))
+difference = np.abs(np.asarray(one, np.int32) - np.asarray(many, np.int32))
+print("differing share and largest difference", (difference > 0).mean(), int(difference.max()))
 """
 
 
-def test_law_6_a_sharded_rollout_equals_a_single_device_one() -> None:
+@pytest.mark.parametrize("mapped", [False, True])
+def test_law_6_a_sharded_rollout_equals_a_single_device_one(mapped: bool) -> None:
     import subprocess
     import sys
 
-    done = subprocess.run([sys.executable, "-c", _SHARDED], capture_output=True, text=True, timeout=300)
+    script = f"MAPPED = {mapped}\n{_SHARDED}"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout.split()[-1]) <= 1  # see test_law_6_a_row_does_not_depend_on_its_neighbours
+    share, largest = (float(word) for word in done.stdout.split()[-2:])
+    # See test_law_6_a_row_does_not_depend_on_its_neighbours. The map keeps whole pixel values and tells seen from
+    # unseen places, so that with one a last bit may grow: here to a few pixels in a hundred within six ticks.
+    assert share < 0.1
+    assert mapped or largest <= 1
 
 
 def test_law_7_a_tick_compiles_once_and_does_not_copy_its_cache(params: Any, state: WorldState) -> None:
@@ -240,4 +252,5 @@ def test_encode_leaves_the_state_that_stepping_through_the_frames_would(params: 
     assert int(whole.step) == 5
     shorter = encode(params, frames[1:], ACTIONS[1:5], jax.random.key(0))
     np.testing.assert_allclose(whole.latent, shorter.latent, atol=1e-5)
-    assert not np.array_equal(whole.memory, shorter.memory), "what came first is not remembered"
+    remembered = (state.memory["associative"] for state in (whole, shorter))
+    assert not np.array_equal(*remembered), "what came first is not remembered"

@@ -1,6 +1,6 @@
 """Makes a world that ships out of a training run, and puts the figures of `oyster eval` into it.
 
-    .venv/bin/python tools/release_world.py weights configs/coinrun_nano.py RUN --data DATA --name coinrun
+    .venv/bin/python tools/release_world.py weights configs/coinrun_nano.py RUN --name coinrun
     .venv/bin/oyster eval --world coinrun --out eval-coinrun
     .venv/bin/python tools/release_world.py figures oyster_jax/worlds/coinrun eval-coinrun/report.json
 
@@ -41,8 +41,6 @@ class Weights:
     """The configuration file that the run was started with."""
     run: tyro.conf.Positional[Path]
     """The run's folder."""
-    data: Path | None = None
-    """The run's recording, RUN/data unless given."""
     name: str
     """What the world will be called."""
     earlier: tuple[Path, ...] = ()
@@ -71,12 +69,12 @@ def release(command: Weights) -> Path:
     config, folder = _experiment(command.config), command.out or WORLDS / command.name
     with tempfile.TemporaryDirectory() as copied:
         # Restoring cleans up after interrupted saves, which the run may be in the middle of: so not in its own folder.
-        for stage in ("tokenizer", "dynamics"):
+        for stage in ("tokenizer", *config.dynamics_stages):
             source = command.run / stage / "checkpoints"
             if not source.is_dir():
-                raise CheckpointError(f"{source} is missing; let the run's {stage} stage train first.")
+                continue
             shutil.copytree(source, Path(copied) / stage / "checkpoints", ignore=shutil.ignore_patterns("*tmp*"))
-        model, params = finished(config, Path(copied), command.data or command.run / "data")
+        model, params = finished(config, Path(copied))
     training = {
         "config": dataclasses.asdict(config),
         "seed": config.seed,
@@ -126,7 +124,7 @@ def _cost(config: ExperimentConfig, runs: Iterable[Path]) -> dict[str, Any]:
     """Returns steps and hours of computing of each stage, over all runs, and on what."""
     cost: dict[str, Any] = {"hours": 0.0}
     runs = list(runs)
-    for stage, training in (("tokenizer", config.tokenizer_training), ("dynamics", config.dynamics_training)):
+    for stage, training in ({"tokenizer": config.tokenizer_training} | config.dynamics_stages).items():
         steps, hours = zip(*(_stage_cost(run / stage / "metrics.jsonl", training) for run in runs), strict=True)
         cost |= {f"{stage}_steps": sum(steps), "hours": round(cost["hours"] + sum(hours), 2)}
     return cost | {"machine": {name: machine()[name] for name in ("processor", "cores")}}

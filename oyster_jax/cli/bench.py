@@ -4,15 +4,19 @@ import dataclasses
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 if TYPE_CHECKING:
+    from oyster_jax.core.state import WorldState
     from oyster_jax.data.dataset import EpisodeDataset
-    from oyster_jax.evaluate.speed import Figure
+    from oyster_jax.evaluate.figure import Figure
+    from oyster_jax.evaluate.speed import SpeedConfig
     from oyster_jax.train.experiment import ExperimentConfig
     from oyster_jax.train.loop import Stage, TrainConfig
+    from oyster_jax.typing import Frame, Params
+    from oyster_jax.worlds.world import World
 
 
 #: Frames that training is measured on; what they show makes no difference to the time.
@@ -20,17 +24,63 @@ _RECORDED = 6_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Interactive:
-    """Steps a world as shipped, one action at a time: advance, render, frame on the host."""
+class _OfWorld:
+    """What all measurements of a world share."""
 
     world: str = "coinrun"
     """Name of an installed world, or the folder of one."""
-    ticks: Annotated[int, tyro.conf.arg(metavar="N")] = 5_200
-    """How many; from 5,100 on, flatness (median around tick 5,000 over median around tick 500) is given too."""
     steps: Annotated[int | None, tyro.conf.arg(metavar="K")] = None
     """Denoising steps a tick, the world's own unless given."""
     seed: int = 0
-    """Of the world and of the sticky actions."""
+    """Of the world and of its actions."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Interactive(_OfWorld):
+    """Steps a world as shipped, one action at a time: latency from the action to its frame on the host, and memory."""
+
+    ticks: Annotated[int, tyro.conf.arg(metavar="N")] = 27_000
+    """How many; 27,000 are half an hour at 15 a second. From 500 on, flatness and growth of memory are given too."""
+    rounds: Annotated[int, tyro.conf.arg(metavar="N")] = 20
+    """Turns in which the end of the run is compared with its tick 100."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Batch(_OfWorld):
+    """Simulates many worlds at once, every frame rendered and fetched: ticks/s of all together."""
+
+    sizes: tuple[int, ...] = (1, 8, 32, 128)
+    """How many worlds."""
+    ticks: Annotated[int, tyro.conf.arg(metavar="N")] = 16
+    """Of one rollout."""
+    rounds: Annotated[int, tyro.conf.arg(metavar="N")] = 5
+    """How many rollouts of each size are measured."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Start(_OfWorld):
+    """Opens a world in fresh processes, with and without compiled programs: time to the first frame, peak memory."""
+
+    starts: Annotated[int, tyro.conf.arg(metavar="N")] = 3
+    """How many pairs of a cold and a warm start."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Levers(_OfWorld):
+    """Runs the same tick in several ways, in turns: what each lever of interactive speed gives on this machine."""
+
+    ticks: Annotated[int, tyro.conf.arg(metavar="N")] = 50
+    """Of one turn."""
+    rounds: Annotated[int, tyro.conf.arg(metavar="N")] = 20
+    """How many turns each has."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Products(_OfWorld):
+    """Measures the matrix products of a tick in float32, bfloat16 and int8, each at the world's own shapes."""
+
+    rounds: Annotated[int, tyro.conf.arg(metavar="N")] = 30
+    """How many measurements of each."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,6 +113,10 @@ class Compare:
 
 type Config = (
     Annotated[Interactive, tyro.conf.subcommand("interactive")]
+    | Annotated[Batch, tyro.conf.subcommand("batch")]
+    | Annotated[Start, tyro.conf.subcommand("start")]
+    | Annotated[Levers, tyro.conf.subcommand("levers")]
+    | Annotated[Products, tyro.conf.subcommand("products")]
     | Annotated[TrainTokenizer, tyro.conf.subcommand("train-tokenizer")]
     | Annotated[TrainDynamics, tyro.conf.subcommand("train-dynamics")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
@@ -78,6 +132,14 @@ def main(config: Config) -> int:
     match config:
         case Interactive():
             _print_figures(lambda: _interactive(config))
+        case Batch():
+            _print_figures(lambda: _batch(config))
+        case Start():
+            _print_figures(lambda: _start(config))
+        case Levers():
+            _print_figures(lambda: _levers(config))
+        case Products():
+            _print_figures(lambda: _products(config))
         case Train():
             _print_figures(lambda: _train(config))
         case Compare():
@@ -86,24 +148,94 @@ def main(config: Config) -> int:
 
 
 def _interactive(config: Interactive) -> "list[Figure]":
+    from oyster_jax.evaluate.speed import interactive_figures
+
+    request = _speed_config(seed=config.seed, ticks=config.ticks, rounds=config.rounds)
+    world, conditions = _opened(config)
+    print(f"Stepping {world.name} {config.ticks:,} times …", file=sys.stderr)
+    return interactive_figures(world.model, world.params, request, conditions=conditions)
+
+
+def _batch(config: Batch) -> "Iterable[Figure]":
+    from oyster_jax.evaluate.speed import batch_figures
+
+    request = _speed_config(
+        seed=config.seed, batches=config.sizes, batch_ticks=config.ticks, batch_rounds=config.rounds
+    )
+    world, conditions = _opened(config)
+    print(f"Simulating {', '.join(map(str, config.sizes))} of {world.name} at once …", file=sys.stderr)
+    return batch_figures(world.model, world.params, request, conditions=conditions)
+
+
+def _start(config: Start) -> "list[Figure]":
+    from oyster_jax.cli.first_frame import first_frame_command
+    from oyster_jax.evaluate.startup import start_figures
+
+    _at_least_one("--starts", config.starts)
+    world, conditions = _opened(config)
+    print(f"Opening {world.name} in {2 * config.starts} fresh processes …", file=sys.stderr)
+    command = first_frame_command(config.world, config.steps)
+    return start_figures(command, starts=config.starts, conditions=conditions)
+
+
+def _levers(config: Levers) -> "list[Figure]":
     import numpy as np
 
-    from oyster_jax.cli.errors import UsageError
-    from oyster_jax.cli.opening import open_world
-    from oyster_jax.data.policies import StickyPolicy
-    from oyster_jax.evaluate.speed import WARM_UP, step_times, stepping_figures
+    from oyster_jax.evaluate.levers import lever_figures
 
-    if config.ticks <= WARM_UP:
-        raise UsageError(
-            f"A run has to be longer than its {WARM_UP} ticks of warm-up, but {config.ticks} were asked for."
-        )
+    _at_least_one("--ticks", config.ticks)
+    _at_least_one("--rounds", config.rounds)
+    world, conditions = _opened(config)
+    actions = np.random.default_rng(config.seed).integers(world.spec.action.count, size=config.ticks, dtype=np.int32)
+    print(f"Stepping {world.name} in several ways …", file=sys.stderr)
+    state = world.reset(config.seed)
+    return lever_figures(world.model, world.params, state, actions, rounds=config.rounds, conditions=conditions)
+
+
+def _products(config: Products) -> "list[Figure]":
+    import jax
+    import numpy as np
+
+    from oyster_jax.evaluate.flops import matmul_shapes
+    from oyster_jax.evaluate.products import product_figures
+
+    _at_least_one("--rounds", config.rounds)
+    world, conditions = _opened(config)
+    model, params = world.model, world.params
+
+    def tick(params: "Params", state: "WorldState", action: Any) -> "Frame":
+        return model.render(params, model.advance(params, state, action))
+
+    state = jax.eval_shape(model.reset, params, jax.random.key(config.seed))
+    shapes = matmul_shapes(tick, params, state, np.int32(0))
+    weights = sum(leaf.size for leaf in jax.tree.leaves(params))
+    print(f"Multiplying as {world.name} does …", file=sys.stderr)
+    return product_figures(shapes, weights=weights, rounds=config.rounds, conditions=conditions)
+
+
+def _opened(config: _OfWorld) -> "tuple[World, dict[str, Any]]":
+    """Returns the world and what its figures depend on."""
+    from oyster_jax.cli.opening import open_world
+
     world = open_world(config.world, config.steps)
-    policy = StickyPolicy(world.spec.action, 1, config.seed)
-    actions = np.concatenate([policy.act(np.zeros(1, bool)) for _ in range(config.ticks)])
-    print(f"Stepping {world.name} {config.ticks:,} times …", file=sys.stderr)
-    times = step_times(world.tick, world.reset(config.seed), actions)
-    conditions = {"world": world.name, "digest": world.record["digest"], "steps": world.model.sampler.steps}
-    return stepping_figures(times, conditions)
+    return world, {"world": world.name, "digest": world.record["digest"], "steps": world.model.sampler.steps}
+
+
+def _speed_config(**fields: Any) -> "SpeedConfig":
+    from oyster_jax.cli.errors import UsageError
+    from oyster_jax.evaluate.speed import SpeedConfig
+
+    try:
+        return SpeedConfig(**fields)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _at_least_one(option: str, count: int) -> None:
+    from oyster_jax.cli.errors import UsageError
+
+    if count < 1:
+        raise UsageError(f"{option} must be at least one, but was {count}.")
 
 
 def _train(config: Train) -> "list[Figure]":
@@ -112,7 +244,7 @@ def _train(config: Train) -> "list[Figure]":
     from oyster_jax.cli.errors import UsageError
     from oyster_jax.cli.opening import keep_compiled
     from oyster_jax.cli.train import load_experiment
-    from oyster_jax.evaluate.speed import matmul_peak
+    from oyster_jax.evaluate.training_speed import matmul_peak
 
     if config.updates < 1:
         raise UsageError(f"At least one update has to be measured, but {config.updates} were asked for.")
@@ -134,7 +266,7 @@ def _updates(stage: "Stage", training: "TrainConfig", updates: int, peak: "Figur
     import jax
 
     from oyster_jax.evaluate.flops import matmul_flops
-    from oyster_jax.evaluate.speed import training_figures
+    from oyster_jax.evaluate.training_speed import training_figures
     from oyster_jax.train.state import TrainState
     from oyster_jax.train.step import make_step
 
@@ -175,14 +307,13 @@ def _tokenizer_stage(experiment: "ExperimentConfig", folder: Path) -> "Stage":
 def _dynamics_stage(experiment: "ExperimentConfig", folder: Path) -> "Stage":
     import jax
 
-    from oyster_jax.data.latents import cache_latents
     from oyster_jax.models import tokenizer
     from oyster_jax.train.dynamics import dynamics_stage
+    from oyster_jax.train.stages import cached
 
     # What the latents say makes no difference to the time it takes to learn from them.
     params = tokenizer.init(experiment.tokenizer, jax.random.key(0))
-    encode = jax.jit(lambda frames: tokenizer.bind(experiment.tokenizer, params).encoder(frames))
-    latents = cache_latents(_recorded(experiment, folder), encode, "untrained", folder / "latents")
+    latents = cached(experiment, params, _recorded(experiment, folder), folder / "latents")
     training, weights = experiment.dynamics_training, experiment.dynamics_loss
     return dynamics_stage(experiment.dynamics, weights, training, latents, experiment.seed)
 
@@ -197,7 +328,7 @@ def _recorded(experiment: "ExperimentConfig", folder: Path) -> "EpisodeDataset":
 
 
 def _print_figures(measured: "Callable[[], Iterable[Figure]]") -> None:
-    from oyster_jax.evaluate.speed import as_line, surroundings
+    from oyster_jax.evaluate.figure import as_line, surroundings
 
     # Before anything is measured, for it says how busy the machine is.
     about = surroundings()
@@ -211,7 +342,7 @@ def _compare(config: Compare) -> None:
     from rich.table import Table
 
     from oyster_jax.cli.errors import UsageError
-    from oyster_jax.evaluate.speed import compare, read_lines
+    from oyster_jax.evaluate.figure import compare, read_lines
 
     try:
         pairs = compare(read_lines(config.before), read_lines(config.after))

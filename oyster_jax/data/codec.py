@@ -29,7 +29,7 @@ BLOCK_TICKS = 16
 ZLIB_LEVEL = 3
 
 #: Arrays that do not compress, stored as they are: a tokenizer's latents are noise to zlib.
-_RAW = frozenset({"latents"})
+_RAW = frozenset({"latents", "drafts"})
 
 
 def encode(episode: Episode) -> bytes:

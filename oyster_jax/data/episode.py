@@ -15,6 +15,8 @@ ARRAYS: dict[str, tuple[str, int]] = {
     "terminals": ("bool", 1),
     "frames": ("uint8", 4),
     "latents": ("float16", 3),
+    "drafts": ("float16", 3),
+    "motion": ("float32", 2),
     "entities": ("float32", 3),
     "entity_mask": ("bool", 2),
 }
@@ -36,6 +38,9 @@ class Episode:
       terminals: bool `[ticks]`, true where the world itself ended (a clock that ran out is no such end).
       frames: uint8 `[ticks, height, width, 3]`.
       latents: float16 `[ticks, tokens, channels]`, a tokenizer's latents of the frames, in (-1, 1).
+      drafts: float16 `[ticks, tokens, features]`, what a spatial map of the frames before knew of each frame.
+      motion: float32 `[ticks, 2]`, how the camera moved to each frame from the one before, pixels, x to the right and y
+        downwards; zero at the first.
       entities: float32 `[ticks, capacity, fields]`, the simulator's entities at `frames[t]`, row 0 the agent.
       entity_mask: bool `[ticks, capacity]`, which of those rows are in use.
       metadata: JSON-ready facts about this episode: level seed, how it ended, …
@@ -49,6 +54,8 @@ class Episode:
     terminals: Bool[np.ndarray, "ticks"]
     frames: UInt8[np.ndarray, "ticks height width 3"] | None = None
     latents: Float16[np.ndarray, "ticks tokens channels"] | None = None
+    drafts: Float16[np.ndarray, "ticks tokens features"] | None = None
+    motion: Float32[np.ndarray, "ticks 2"] | None = None
     entities: Float32[np.ndarray, "ticks capacity fields"] | None = None
     entity_mask: Bool[np.ndarray, "ticks capacity"] | None = None
     metadata: dict[str, Any] = dataclasses.field(default_factory=dict)

@@ -5,6 +5,9 @@ attention over a ring, long-range memory, space attention); registers, extra tok
 to the whole frame. The head mixes the trunk's features with a noisy next latent and predicts the clean one
 (shortcut forcing, see `diffusion`). A tick therefore costs trunk + K · head, not K + 1 whole networks (arXiv
 2509.24527 runs the whole network K + 1 times).
+
+With a spatial map (see `spatial_map`) the trunk also says how the camera moves, and the head is given a draft: what the
+map shows there. It then predicts how the frame differs from the draft.
 """
 
 import dataclasses
@@ -16,12 +19,16 @@ from flax import nnx
 from oyster_jax.models.action_encoder import ActionEncoder
 from oyster_jax.models.heads import Heads, HeadsConfig
 from oyster_jax.models.memory import LongRangeMemory
+from oyster_jax.models.spatial_map import CELLS, MapConfig
 from oyster_jax.nn import functional, ring_cache
 from oyster_jax.nn.attention import ParallelBlock, attend, rms_norm
 from oyster_jax.nn.dense import Dense, lifted
 from oyster_jax.nn.patch import merge_tokens, split_tokens
 from oyster_jax.nn.rope import rotate
 from oyster_jax.typing import Actions, Array, Bool, Float, Int32, Latents, Params, PRNGKey
+
+#: Pixels of camera motion for which a read-out of 1 stands, a usual step of a platformer.
+MOTION_SCALE = 4.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,11 +44,13 @@ class DynamicsConfig:
       features: width of the network.
       heads: attention heads.
       groups: groups of trunk layers.
+      space_layers: layers of space attention in a group, 1 or 2: before the time attention, and after.
       head_depth: layers of the denoiser head.
       registers: tokens without a place.
       window: ticks that time attention sees, the present one included.
       memory_heads: independent associative memories a group; none switches the memory off.
       memory_features: length of their keys and values.
+      map: the spatial map; None switches it off.
       readouts: what the heads read.
       dtype: of the matrix products.
     """
@@ -54,11 +63,13 @@ class DynamicsConfig:
     features: int = 256
     heads: int = 4
     groups: int = 2
+    space_layers: int = 2
     head_depth: int = 2
     registers: int = 4
     window: int = 16
     memory_heads: int = 4
     memory_features: int = 32
+    map: MapConfig | None = None
     readouts: HeadsConfig = HeadsConfig()
     dtype: str = "bfloat16"
 
@@ -68,6 +79,13 @@ class DynamicsConfig:
                 f"A latent grid of {self.tokens // self.columns}×{self.columns} cannot be merged by {self.merge}; "
                 "choose a number that divides both sides."
             )
+        if self.space_layers not in (1, 2):
+            raise ValueError(f"A group has 1 or 2 layers of space attention, but {self.space_layers} were asked for.")
+
+    @property
+    def draft_channels(self) -> int:
+        """Features of one token of a draft: a latent, and how much of each quarter of the patch was seen."""
+        return self.channels + CELLS**2
 
     @property
     def coarse(self) -> int:
@@ -82,7 +100,7 @@ class Group(nnx.Module):
         self.config, self.dtype = config, jnp.dtype(config.dtype)
         self.first = ParallelBlock(config.features, config.heads, rngs=rngs)
         self.time = ParallelBlock(config.features, config.heads, rngs=rngs)
-        self.second = ParallelBlock(config.features, config.heads, rngs=rngs)
+        self.second = ParallelBlock(config.features, config.heads, rngs=rngs) if config.space_layers == 2 else None
         self.memory = (
             LongRangeMemory(config.features, config.memory_heads, config.memory_features, config.registers, rngs=rngs)
             if config.memory_heads
@@ -98,7 +116,7 @@ class Group(nnx.Module):
         x = self.time.merge(x, attended.swapaxes(1, 2), hidden.swapaxes(1, 2))
         if self.memory is not None:
             x = self.memory.sequence(x, dtype=self.dtype)
-        return self.second(x, dtype=self.dtype)
+        return self._closed(x)
 
     def step(
         self, x: Float[Array, "slots width"], ring: Array, memory: Array, step: Int32[Array, ""]
@@ -121,7 +139,10 @@ class Group(nnx.Module):
         x = self.time.merge(x, attended[:, 0], hidden[:, 0])
         if self.memory is not None:
             x, memory = self.memory.step(x, memory, dtype=self.dtype)
-        return self.second(x, dtype=self.dtype), (ring, memory)
+        return self._closed(x), (ring, memory)
+
+    def _closed(self, x: Array) -> Array:
+        return x if self.second is None else self.second(x, dtype=self.dtype)
 
 
 class LevelEmbedding(nnx.Module):
@@ -151,11 +172,15 @@ class Dynamics(nnx.Module):
         self.signal_level = LevelEmbedding(width, rngs=rngs)
         self.step_size = LevelEmbedding(width, rngs=rngs)
         self.embed_noisy = Dense(inputs, width, rngs=rngs)
+        self.embed_draft = (
+            Dense(config.draft_channels * config.merge**2, width, rngs=rngs, bias=True) if config.map else None
+        )
         self.head = functional.Stack(
             lambda rngs: ParallelBlock(width, config.heads, rngs=rngs), config.head_depth, rngs=rngs
         )
         self.out = Dense(width, inputs, rngs=rngs, scale=0.0, bias=True)
         self.readouts = Heads(config.readouts, width, config.merge, config.columns, rngs=rngs)
+        self.motion = Dense(config.registers * width, 4, rngs=rngs, scale=0.0, bias=True) if config.map else None
 
     def tokens(
         self, latents: Latents, previous: Latents, actions: Actions, noise: Float[Array, "*batch"]
@@ -183,16 +208,36 @@ class Dynamics(nnx.Module):
         return x, ring, memory
 
     def denoise(
-        self, features: Float[Array, "*batch slots width"], noisy: Latents, signal: Array, size: Array
+        self,
+        features: Float[Array, "*batch slots width"],
+        noisy: Latents,
+        signal: Array,
+        size: Array,
+        draft: Float[Array, "*batch tokens features"] | None = None,
     ) -> Latents:
-        """Predicts the clean next latent from a noisy one at level `signal`, for a step of `size`."""
+        """Predicts the clean next latent from a noisy one at level `signal`, for a step of `size`.
+
+        With a map, `draft` is what it shows of the next frame (see `spatial_map.draft`), by default nothing.
+        """
         x = self.embed_noisy(self._merged(noisy).astype(self.dtype)).astype(jnp.float32)
+        if draft is not None and self.embed_draft is not None:
+            x = x + self.embed_draft(self._merged(draft).astype(self.dtype)).astype(jnp.float32)
         x = x + (self.signal_level(signal) + self.step_size(size))[..., None, :]
         places = self.config.coarse
         x = jnp.concatenate([features[..., :places, :] + x, features[..., places:, :]], axis=-2)
         x, _ = self.head(x, lambda block, x, _: (block(x, dtype=self.dtype), None))
         out = self.out(rms_norm(x[..., :places, :]).astype(self.dtype)).astype(jnp.float32)
-        return split_tokens(out, self.config.merge, self.config.columns // self.config.merge)
+        out = split_tokens(out, self.config.merge, self.config.columns // self.config.merge)
+        return out if draft is None else out + draft[..., : self.config.channels]
+
+    def camera_motion(
+        self, features: Float[Array, "*batch slots width"]
+    ) -> tuple[Float[Array, "*batch 2"], Float[Array, "*batch 2"]]:
+        """Reads how the camera moved to the newest frame, and how it will move to the next: pixels, x right, y down."""
+        assert self.motion is not None, "only worlds with a map are asked"
+        registers = rms_norm(features[..., self.config.coarse :, :])
+        read = self.motion(registers.reshape(*registers.shape[:-2], -1).astype(self.dtype)).astype(jnp.float32)
+        return MOTION_SCALE * read[..., :2], MOTION_SCALE * read[..., 2:]
 
     def read(self, features: Float[Array, "*batch slots width"]) -> Float[Array, "*batch outputs"]:
         """Reads reward, end and entities of the coming tick."""

@@ -9,12 +9,13 @@ import jax.numpy as jnp
 from oyster_jax.core.spec import WorldSpec
 from oyster_jax.core.state import Status, WorldState
 from oyster_jax.diffusion.sampler import sample
-from oyster_jax.models import dynamics, heads, tokenizer
+from oyster_jax.models import dynamics, heads, spatial_map, tokenizer
 from oyster_jax.models.dynamics import Dynamics, DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
+from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.prng import named_key, tick_key
-from oyster_jax.typing import Action, Actions, Array, Frame, Frames, Params, PRNGKey
+from oyster_jax.typing import Action, Actions, Array, Float, Frame, Frames, Params, PRNGKey
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,8 @@ class WorldNetwork:
 
         def denoise(noisy: Array, signal: Array, size: Array) -> Array:
             x = model.tokens(noisy, empty.latent, jnp.int32(model.actions.begin), 1 - signal)
-            features, _, _ = model.features_of_step(x, empty.cache["ring"], empty.memory, empty.step)
+            ring, memory = empty.cache["ring"], empty.memory["associative"]
+            features, _, _ = model.features_of_step(x, ring, memory, empty.step)
             return model.denoise(features, noisy, signal, size)
 
         noise = jax.random.normal(named_key(key, "dream"), empty.latent.shape)
@@ -104,13 +106,13 @@ class WorldNetwork:
         latents = tokenizer.bind(self.tokenizer, params["tokenizer"]).encoder(frames)
         model = dynamics.bind(self.dynamics, params["dynamics"])
 
-        def tick(state: WorldState, seen: tuple[Array, Array]) -> tuple[WorldState, None]:
-            latent, action = seen
-            _, state = self._felt(model, state, action, jnp.float32(0))
+        def tick(state: WorldState, seen: tuple[Array, Array, Array]) -> tuple[WorldState, None]:
+            frame, latent, action = seen
+            _, state = self._felt(model, state, frame, action, jnp.float32(0))
             return state.replace(latent=latent, step=state.step + 1), None
 
         state = self._empty(key).replace(latent=latents[0])
-        state, _ = jax.lax.scan(tick, state, (latents[1:], actions))
+        state, _ = jax.lax.scan(tick, state, (frames[:-1], latents[1:], actions))
         return state
 
     def advance(self, params: Params, state: WorldState, action: Action) -> WorldState:
@@ -118,11 +120,13 @@ class WorldNetwork:
         model = dynamics.bind(self.dynamics, params["dynamics"])
         allowed = (action >= 0) & (action < self.spec.action.count)
         taken = jnp.where(allowed, action, self.spec.action.names.index(self.spec.action.idle))
-        features, felt = self._felt(model, state, taken, jnp.float32(self.sampler.history_noise))
+        shown = self.render(params, state) if self.dynamics.map else None
+        features, felt = self._felt(model, state, shown, taken, jnp.float32(self.sampler.history_noise))
+        draft = self.draft(params, felt)
         noise = jax.random.normal(tick_key(state.key, state.step, "advance"), state.latent.shape)
         size = 1 / self.sampler.finest if self.sampler.expected and self.sampler.steps == 1 else None
         latent = sample(
-            lambda noisy, signal, size: model.denoise(features, noisy, signal, size),
+            lambda noisy, signal, size: model.denoise(features, noisy, signal, size, draft),
             noise,
             self.sampler.steps,
             size=size,
@@ -146,14 +150,29 @@ class WorldNetwork:
 
         Returns:
           `reward` (recording's units) and `terminal` (probability) of the last action; with an entity head also
-          `entities` `[places, 5]`, columns `heads.ENTITY_FIELDS`, and `entity_mask`, the probability of each row.
+          `entities` `[places, 5]`, columns `heads.ENTITY_FIELDS`, and `entity_mask`, the probability of each row; with
+          a map also `position` `[2]`, where the camera stands since tick 0, in pixels, x to the right and y downwards.
         """
         del params  # they were read when the tick was
         said = {"reward": heads.reward(state.readout), "terminal": heads.terminal(state.readout)}
         if self.dynamics.readouts.entity_types:
             table, probability = heads.entities(self.dynamics.readouts, state.readout, self.dynamics.columns)
             said |= {"entities": table, "entity_mask": probability}
+        if self.dynamics.map:
+            said["position"] = self._position(state)
         return said
+
+    def draft(self, params: Params, state: WorldState) -> Float[Array, "tokens features"] | None:
+        """Returns what the map of a state shows where its camera has got to, None without a map.
+
+        In a state that `advance` returned this is what its newest latent was made from; see `spatial_map.draft`.
+        """
+        if not self.dynamics.map:
+            return None
+        frame = self.spec.frame
+        seen, coverage = spatial_map.look(state.memory["canvas"], self._position(state), frame.height, frame.width)
+        latent = tokenizer.bind(self.tokenizer, params["tokenizer"]).encoder(seen)
+        return spatial_map.draft(latent, spatial_map.cell_coverage(coverage, self.tokenizer.patch))
 
     def to_json(self) -> dict[str, Any]:
         """Returns a JSON-ready dict without the spec; `from_json` is its inverse."""
@@ -169,10 +188,12 @@ class WorldNetwork:
         try:
             readouts = data["dynamics"]["readouts"]
             readouts = HeadsConfig(**readouts | {"entity_types": tuple(readouts["entity_types"])})
+            canvas = data["dynamics"].get("map")
+            parts = {"readouts": readouts, "map": MapConfig(**canvas) if canvas else None}
             return cls(
                 spec=spec,
                 tokenizer=TokenizerConfig(**data["tokenizer"]),
-                dynamics=DynamicsConfig(**data["dynamics"] | {"readouts": readouts}),
+                dynamics=DynamicsConfig(**data["dynamics"] | parts),
                 sampler=SamplerConfig(**data["sampler"]),
             )
         except (KeyError, TypeError) as error:
@@ -180,7 +201,12 @@ class WorldNetwork:
 
     def _empty(self, key: PRNGKey) -> WorldState:
         latent = jnp.zeros((self.dynamics.tokens, self.dynamics.channels))
-        ring, memory = dynamics.empty_history(self.dynamics)
+        ring, associative = dynamics.empty_history(self.dynamics)
+        memory = {"associative": associative}
+        if self.dynamics.map:
+            # The camera is the one that took the newest frame on the canvas; it then moves by `motion`.
+            camera = {"position": jnp.zeros((2,)), "motion": jnp.zeros((2,))}
+            memory |= camera | {"canvas": spatial_map.blank(self.dynamics.map)}
         return WorldState(
             step=jnp.int32(0),
             key=key,
@@ -191,9 +217,26 @@ class WorldNetwork:
             status=jnp.int32(Status.OK),
         )
 
-    def _felt(self, model: Dynamics, state: WorldState, action: Action, noise: Array) -> tuple[Array, WorldState]:
-        """Runs the trunk over the state's newest latent: its features, and the state with what it remembers."""
+    def _felt(
+        self, model: Dynamics, state: WorldState, shown: Frame | None, action: Action, noise: Array
+    ) -> tuple[Array, WorldState]:
+        """Runs the trunk over the state's newest latent, whose frame is `shown`.
+
+        Returns:
+          The trunk's features, and the state with what it now remembers of that frame.
+        """
         x = model.tokens(state.latent, state.cache["previous"], action, noise)
-        features, ring, memory = model.features_of_step(x, state.cache["ring"], state.memory, state.step)
+        remembered = state.memory["associative"]
+        features, ring, remembered = model.features_of_step(x, state.cache["ring"], remembered, state.step)
+        memory = {"associative": remembered}
+        if self.dynamics.map and shown is not None:
+            came, goes = model.camera_motion(features)
+            # The first frame came from nowhere.
+            position = state.memory["position"] + jnp.where(state.step > 0, came, 0.0)
+            canvas = spatial_map.write(state.memory["canvas"], position, shown)
+            memory |= {"canvas": canvas, "position": position, "motion": goes}
         cache = {"ring": ring, "previous": state.latent}
         return features, state.replace(cache=cache, memory=memory, readout=model.read(features))
+
+    def _position(self, state: WorldState) -> Array:
+        return state.memory["position"] + state.memory["motion"]

@@ -17,7 +17,7 @@ from oyster_jax.models import dynamics, heads
 from oyster_jax.models.dynamics import Dynamics, DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.train.loop import BatchIterator, Stage, TrainConfig
-from oyster_jax.typing import Array, Params, PRNGKey
+from oyster_jax.typing import Array, Float, Latents, Params, PRNGKey
 
 type Batch = dict[str, Array]
 
@@ -35,6 +35,7 @@ class DynamicsLossConfig:
       dream: weight of generating a frame from nothing.
       outcome: weight of reward and terminal read-outs.
       entities: weight of the entity read-out.
+      motion: weight of the camera's motion, which a map needs.
     """
 
     objective: ObjectiveConfig = ObjectiveConfig()
@@ -45,30 +46,56 @@ class DynamicsLossConfig:
     dream: float = 0.2
     outcome: float = 0.05
     entities: float = 0.02
+    motion: float = 0.1
 
 
 def dynamics_loss(
-    config: DynamicsConfig, weights: DynamicsLossConfig, spec: WorldSpec, params: Params, batch: Batch, key: PRNGKey
+    config: DynamicsConfig,
+    weights: DynamicsLossConfig,
+    spec: WorldSpec,
+    params: Params,
+    batch: Batch,
+    key: PRNGKey,
+    *,
+    seen: Latents | None = None,
 ) -> tuple[Array, dict[str, Array]]:
-    """Returns the loss of a batch of windows `[batch, ticks, …]` of cached latents, and its parts."""
+    """Returns the loss of a batch of windows and its parts.
+
+    Args:
+      config: of the dynamics.
+      weights: of the parts.
+      spec: of the world.
+      params: of the dynamics.
+      batch: arrays `[batch, ticks, …]`, named as in `Episode`.
+      key: of noise, levels and what is dropped.
+      seen: `[batch, ticks, tokens, channels]`, the latents that the trunk is given instead of noisy true ones.
+    """
     model = dynamics.bind(config, params)
     latents = batch["latents"].astype(jnp.float32)
     keys = dict(zip(("noise", "action", "ring", "forcing", "dream"), jax.random.split(key, 5), strict=True))
     history, level = noisy_history(weights, latents, keys["noise"])
+    if seen is not None:
+        history, level = seen, jnp.zeros_like(level)
     previous = jnp.pad(history, ((0, 0), (1, 0), (0, 0), (0, 0)))[:, :-1]
     hidden = jax.random.bernoulli(keys["action"], weights.action_dropout, batch["actions"].shape)
     actions = jnp.where(hidden, UNLABELLED, batch["actions"])
     x = model.tokens(history, previous, actions, level)
     features = model.features_of_sequence(x, _window(config, weights, keys["ring"]))
+    drafts = batch["drafts"][:, 1:].astype(jnp.float32) if config.map else None
 
     def denoise(rows: slice) -> Denoise:
-        return lambda noisy, signal, size: model.denoise(features[rows, :-1], noisy, signal, size)
+        draft = None if drafts is None else drafts[rows]
+        return lambda noisy, signal, size: model.denoise(features[rows, :-1], noisy, signal, size, draft)
 
     forcing = jnp.mean(shortcut_loss(weights.objective, denoise, latents[:, 1:], keys["forcing"]))
     dream = dream_loss(model, weights.objective, latents, keys["dream"])
     parts = {"forcing": forcing, "dream": dream, **readout_losses(config, spec, model.read(features), batch)}
     loss = forcing + weights.dream * dream + weights.outcome * (parts["reward"] + parts["terminal"])
-    return loss + weights.entities * parts["entities"], parts
+    loss = loss + weights.entities * parts["entities"]
+    if config.map:
+        parts["motion"] = motion_loss(model, features, batch["motion"])
+        loss = loss + weights.motion * parts["motion"]
+    return loss, parts
 
 
 def noisy_history(weights: DynamicsLossConfig, latents: Array, key: PRNGKey) -> tuple[Array, Array]:
@@ -90,6 +117,16 @@ def dream_loss(model: Dynamics, objective: ObjectiveConfig, latents: Array, key:
     begin = jnp.full(clean.shape[:2], model.actions.begin, jnp.int32)
     features = model.features_of_sequence(model.tokens(noisy, jnp.zeros_like(clean), begin, 1 - signal), 1)
     return jnp.mean(jnp.square(model.denoise(features, noisy, signal, size) - clean))
+
+
+def motion_loss(model: Dynamics, features: Array, motion: Float[Array, "batch ticks 2"]) -> Array:
+    """Returns the error of both read-outs of the camera's motion, in pixels: mean absolute, but smooth below a quarter.
+
+    The first tick of a window does not see the frame before it, so that how it came there is not asked.
+    """
+    came, goes = model.camera_motion(features)
+    errors = jnp.concatenate([came[:, 1:] - motion[:, 1:], goes[:, :-1] - motion[:, 1:]])
+    return jnp.mean(optax.losses.huber_loss(errors, delta=0.25)) / 0.25
 
 
 def readout_losses(config: DynamicsConfig, spec: WorldSpec, readout: Array, batch: Batch) -> dict[str, Array]:
@@ -138,19 +175,26 @@ def dynamics_stage(
     """Returns the stage that trains a dynamics on cached latents.
 
     Raises:
-      ValueError: entities are to be read out, and the dataset has none.
+      ValueError: entities are to be read out, or a map to be kept, and the dataset has not what that takes.
     """
     if config.readouts.entity_types and (dataset.spec.entity is None or "entities" not in dataset.content):
         raise ValueError(
             f"The dynamics reads entities out, but {dataset.folder} has none; record with --entities, or set no "
             "entity_types."
         )
+    if config.map and not {"drafts", "motion"} <= set(dataset.content):
+        raise ValueError(
+            f"The dynamics has a spatial map, but {dataset.folder} has no drafts of one; record a world whose camera "
+            "is known, with --entities, or set map=None."
+        )
 
     def loss(params: Params, batch: Batch, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
         return dynamics_loss(config, weights, dataset.spec, params, batch, key)
 
     def batches() -> BatchIterator:
-        return iter(windows(dataset, WindowConfig(length=training.window, batch=training.batch, seed=seed)))
+        arrays = tuple(name for name in dataset.content if name != "frames")
+        config = WindowConfig(length=training.window, batch=training.batch, seed=seed, arrays=arrays)
+        return iter(windows(dataset, config))
 
     return Stage(
         name="dynamics", init=lambda key: dynamics.init(config, key), loss=loss, batches=batches, sample=sample

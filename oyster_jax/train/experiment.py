@@ -8,6 +8,7 @@ from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.models.world_model import SamplerConfig, WorldNetwork
 from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.loop import TrainConfig
+from oyster_jax.train.self_rollout import SelfRolloutConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig
 
 
@@ -22,9 +23,12 @@ class ExperimentConfig:
       tokenizer: the tokenizer.
       tokenizer_loss: its loss.
       tokenizer_training: how it trains.
+      map_jitter: standard deviation in pixels of the errors that training makes in placing what the spatial map of the
+        dynamics shows, because a rollout's own camera will not be exact.
       dynamics: the dynamics.
       dynamics_loss: its loss.
       dynamics_training: how it trains.
+      self_rollouts: stages that follow, in which it goes on from its own frames, for ever more ticks.
       sampler: how the finished world draws its frames.
     """
 
@@ -37,7 +41,14 @@ class ExperimentConfig:
     dynamics: DynamicsConfig
     dynamics_loss: DynamicsLossConfig
     dynamics_training: TrainConfig
+    self_rollouts: tuple[SelfRolloutConfig, ...] = ()
+    map_jitter: float = 0.3
     sampler: SamplerConfig = SamplerConfig()
+
+    @property
+    def dynamics_stages(self) -> dict[str, TrainConfig]:
+        """How each stage that trains the dynamics does, in their order, by name."""
+        return {"dynamics": self.dynamics_training} | {stage.name: stage.training for stage in self.self_rollouts}
 
     @property
     def network(self) -> WorldNetwork:

@@ -1,4 +1,4 @@
-"""The stages of an experiment in their order: record, tokenizer, cached latents, dynamics."""
+"""The stages of an experiment in their order: record, tokenizer, cached latents, dynamics, self-rollouts."""
 
 import dataclasses
 import functools
@@ -15,17 +15,19 @@ from oyster_jax.data.latents import cache_latents
 from oyster_jax.data.manifest import MANIFEST
 from oyster_jax.data.record import record
 from oyster_jax.frames import write_clip
-from oyster_jax.models import tokenizer
+from oyster_jax.models import dynamics, tokenizer
 from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.train.checkpoint import CheckpointError, Checkpoints, abstract_like
+from oyster_jax.train.drafts import frame_encoder
 from oyster_jax.train.dynamics import dynamics_stage
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.loop import Stage, TrainConfig, fit
 from oyster_jax.train.metrics import progress_bar
+from oyster_jax.train.self_rollout import self_rollout_stage
 from oyster_jax.train.state import TrainState
 from oyster_jax.train.tokenizer import tokenizer_stage
 from oyster_jax.tree import tree_digest
-from oyster_jax.typing import Array, Params
+from oyster_jax.typing import Array, Params, PRNGKey
 
 #: Recorded frames that a sample clip of the dynamics starts from, and ticks that it then goes on by itself.
 SAMPLE_CONTEXT, SAMPLE_TICKS = 8, 32
@@ -50,19 +52,29 @@ def run(config: ExperimentConfig, folder: Path, data: Path | None = None, init_f
     params = fit(stage, config.tokenizer_training, folder / stage.name, config.seed).average
     latents = cached(config, params, dataset, folder / "latents")
     stage = _begun(_dynamics_stage(config, latents, dataset, params), init_from, "dynamics")
-    fit(stage, config.dynamics_training, folder / stage.name, config.seed)
+    learned = fit(stage, config.dynamics_training, folder / stage.name, config.seed).average
+    for rollouts in config.self_rollouts:
+        stage = self_rollout_stage(
+            config.network, params, learned, config.dynamics_loss, rollouts, latents, config.seed
+        )
+        stage = dataclasses.replace(stage, sample=_sampler(config.network, dataset, params))
+        learned = fit(stage, rollouts.training, folder / stage.name, config.seed).average
 
 
-def finished(config: ExperimentConfig, folder: Path, data: Path | None = None) -> tuple[WorldNetwork, Params]:
-    """Returns the world of a run as it stands: averaged parameters of the newest checkpoints of both stages.
+def finished(config: ExperimentConfig, folder: Path) -> tuple[WorldNetwork, Params]:
+    """Returns the world of a run as it stands: averaged parameters of the newest checkpoints of its furthest stages.
 
     Raises:
       CheckpointError: a stage has no checkpoint yet.
     """
-    dataset = EpisodeDataset(data or folder / "data")
-    first = _restored(_tokenizer_stage(config, dataset), config.tokenizer_training, folder)
-    second = _restored(_dynamics_stage(config, dataset, dataset, first), config.dynamics_training, folder)
-    return config.network, {"tokenizer": first, "dynamics": second}
+    begun = [name for name in config.dynamics_stages if (folder / name / "checkpoints").is_dir()]
+    last = begun[-1] if begun else "dynamics"
+    first = functools.partial(tokenizer.init, config.tokenizer)
+    second = functools.partial(dynamics.init, config.dynamics)
+    return config.network, {
+        "tokenizer": _restored(first, config.tokenizer_training, folder / "tokenizer"),
+        "dynamics": _restored(second, config.dynamics_stages[last], folder / last),
+    }
 
 
 def recorded(config: ExperimentConfig, folder: Path) -> EpisodeDataset:
@@ -75,9 +87,11 @@ def recorded(config: ExperimentConfig, folder: Path) -> EpisodeDataset:
 
 def cached(config: ExperimentConfig, params: Params, dataset: EpisodeDataset, folder: Path) -> EpisodeDataset:
     """Returns the latents of `dataset` under a tokenizer, encoding them first where they are not there."""
-    encode = jax.jit(lambda frames: tokenizer.bind(config.tokenizer, params).encoder(frames))
+    canvas, jitter = config.dynamics.map, config.map_jitter
+    encode = frame_encoder(config.tokenizer, params, canvas, jitter=jitter, seed=config.seed)
+    made_with = tree_digest(params) + (f" {canvas} {jitter}" if canvas else "")
     with progress_bar("latents", dataset.frames) as progress:
-        return cache_latents(dataset, encode, tree_digest(params), folder, progress)
+        return cache_latents(dataset, encode, made_with, folder, progress)
 
 
 def _tokenizer_stage(config: ExperimentConfig, dataset: EpisodeDataset) -> Stage:
@@ -114,16 +128,16 @@ def _sampler(
     return sample
 
 
-def _restored(stage: Stage, training: TrainConfig, folder: Path) -> Params:
-    checkpoints = Checkpoints(folder / stage.name / "checkpoints")
+def _restored(init: Callable[[PRNGKey], Params], training: TrainConfig, folder: Path) -> Params:
+    checkpoints = Checkpoints(folder / "checkpoints")
     try:
         begin = functools.partial(TrainState.begin, optimizer=training.optimizer.build(training.steps))
-        state = jax.jit(lambda key: begin(stage.init(key), key=key))(jax.random.key(0))
+        state = jax.jit(lambda key: begin(init(key), key=key))(jax.random.key(0))
         restored = checkpoints.restore(abstract_like(state))
     finally:
         checkpoints.close()
     if restored is None:
-        raise CheckpointError(f"{folder} has no checkpoint of its {stage.name} stage yet; let it train first.")
+        raise CheckpointError(f"{folder} has no checkpoint yet; let this stage train first.")
     return restored.state.average
 
 

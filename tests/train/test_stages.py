@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from oyster_jax.data.camera import camera_positions
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.latents import cache_latents
@@ -130,10 +131,23 @@ def test_all_stages_leave_what_they_should(run: Path, experiment: ExperimentConf
     latents, recording = EpisodeDataset(run / "latents"), EpisodeDataset(run / "data")
     assert latents.frames == recording.frames == 2000
     assert latents[3].latents is not None
+    _check_drafts(latents, recording)
     np.testing.assert_array_equal(latents[3].actions, recording[3].actions)
     network, params = stages.finished(experiment, run)
     state = jax.jit(network.reset)(params, jax.random.key(0))
     assert jax.jit(network.render)(params, state).shape == (64, 64, 3)
+
+
+def _check_drafts(latents: EpisodeDataset, recording: EpisodeDataset) -> None:
+    """An episode's map begins blank, and shows from the second frame on what the first showed."""
+    for index in (0, 3, 7):
+        episode, recorded = latents[index], recording[index]
+        assert episode.drafts is not None
+        assert episode.motion is not None
+        assert not episode.drafts[0].any()
+        assert (episode.drafts[1, :, -4:] > 0.5).mean() > 0.8
+        camera = camera_positions(recording.spec, recorded.entities)
+        np.testing.assert_allclose(np.cumsum(episode.motion, axis=0), camera - camera[0], atol=1e-3)
 
 
 def test_training_can_begin_from_a_finished_world(run: Path, experiment: ExperimentConfig, tmp_path: Path) -> None:
@@ -142,7 +156,7 @@ def test_training_can_begin_from_a_finished_world(run: Path, experiment: Experim
     again = dataclasses.replace(experiment, tokenizer_training=still, dynamics_training=still)
     again = dataclasses.replace(again, dynamics_training=dataclasses.replace(still, window=6))
     stages.run(again, tmp_path, run / "data", init_from=params)
-    _, same = stages.finished(again, tmp_path, run / "data")
+    _, same = stages.finished(again, tmp_path)
     jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-6), same, params)
     other = dataclasses.replace(experiment, tokenizer=dataclasses.replace(experiment.tokenizer, features=32))
     with pytest.raises(ValueError, match="other shapes"):
@@ -151,9 +165,9 @@ def test_training_can_begin_from_a_finished_world(run: Path, experiment: Experim
 
 def test_latents_of_another_tokenizer_are_refused(run: Path) -> None:
     with pytest.raises(DatasetError, match="another tokenizer"):
-        cache_latents(EpisodeDataset(run / "data"), jnp.asarray, "sha256:0", run / "latents")
+        cache_latents(EpisodeDataset(run / "data"), lambda memory, block: (memory, block), "sha256:0", run / "latents")
 
 
-def test_a_run_without_checkpoints_is_not_finished(run: Path, experiment: ExperimentConfig, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no checkpoint of its tokenizer stage"):
-        stages.finished(experiment, tmp_path, run / "data")
+def test_a_run_without_checkpoints_is_not_finished(experiment: ExperimentConfig, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="has no checkpoint yet"):
+        stages.finished(experiment, tmp_path)

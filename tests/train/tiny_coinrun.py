@@ -9,11 +9,13 @@ from oyster_jax.data.record import RecordConfig
 from oyster_jax.data.sources.procgen import Procgen
 from oyster_jax.models.dynamics import DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
+from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.loop import TrainConfig
 from oyster_jax.train.optimizer import OptimizerConfig
+from oyster_jax.train.self_rollout import SelfRolloutConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig
 
 _OFTEN: dict[str, Any] = {"log_every": 1, "checkpoint_every": 4, "sample_every": 1000}
@@ -36,10 +38,18 @@ def get_config() -> ExperimentConfig:
         ),
         dynamics=DynamicsConfig(
             tokens=16, columns=4, channels=4, merge=2, features=16, heads=2, groups=1, head_depth=1, registers=2,
-            window=4, memory_heads=2, memory_features=4, readouts=HeadsConfig(entity_types=(0, 2, 5)), dtype="float32",
+            window=4, memory_heads=2, memory_features=4, map=MapConfig(),
+            readouts=HeadsConfig(entity_types=(0, 2, 5)), dtype="float32",
         ),
         dynamics_loss=DynamicsLossConfig(),
         dynamics_training=TrainConfig(
             steps=14, batch=4, window=6, optimizer=OptimizerConfig(learning_rate=3e-3, warmup=2), **_OFTEN
+        ),
+        self_rollouts=(
+            SelfRolloutConfig(
+                context=2, training=TrainConfig(
+                    steps=4, batch=4, window=5, optimizer=OptimizerConfig(learning_rate=1e-3, warmup=1), **_OFTEN
+                ),
+            ),
         ),
     )  # fmt: skip

@@ -1,0 +1,111 @@
+"""The self-rollout stages: the dynamics goes on from its own frames, and learns what the world would have done.
+
+A rollout feeds a model what it made itself, which teacher-forced training never shows it (Bengio et al. 2015,
+arXiv 1506.03099; for latents of video, arXiv 2506.08009). Here each window begins with true frames, the model rolls out
+alone under the recorded actions, without gradient, and then one parallel pass over what it saw, its own latents and the
+drafts of its own map, is trained toward the true latents, reward, end, entities and motion.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from oyster_jax.core.rollout import rollout
+from oyster_jax.core.state import WorldState
+from oyster_jax.data.dataset import EpisodeDataset
+from oyster_jax.data.loader import WindowConfig, windows
+from oyster_jax.models.world_model import WorldNetwork
+from oyster_jax.train.dynamics import Batch, DynamicsLossConfig, dynamics_loss
+from oyster_jax.train.loop import BatchIterator, Stage, TrainConfig
+from oyster_jax.typing import Array, Params, PRNGKey
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SelfRolloutConfig:
+    """One self-rollout stage.
+
+    Attributes:
+      context: true frames before the model goes on alone; the rest of the training window is its own.
+      training: how it trains.
+    """
+
+    context: int
+    training: TrainConfig
+
+    def __post_init__(self) -> None:
+        if not 0 < self.context < self.training.window:
+            raise ValueError(
+                f"A self-rollout needs at least one true frame and one of its own in a window of "
+                f"{self.training.window}, but its context was {self.context}."
+            )
+
+    @property
+    def ticks(self) -> int:
+        """Frames of its own that the model goes on for."""
+        return self.training.window - self.context
+
+    @property
+    def name(self) -> str:
+        """Of the stage and of its folder in a run."""
+        return f"self_rollout_{self.ticks}"
+
+
+def own_history(network: WorldNetwork, params: Params, context: int, batch: Batch, key: PRNGKey) -> tuple[Array, Any]:
+    """Rolls every window out after its first `context` frames.
+
+    Returns:
+      The latents that the model saw, `[batch, ticks, tokens, channels]`, true ones first, and the drafts that each was
+      made from, None without a map.
+    """
+
+    def roll(frames: Array, actions: Array, key: PRNGKey) -> Any:
+        state = network.encode(params, frames[:context], actions[: context - 1], key)
+
+        def observe(params: Params, state: WorldState) -> Any:
+            return state.latent, network.draft(params, state)
+
+        return rollout(network, params, state, actions[context - 1 : -1], observe=observe)[1]
+
+    keys = jax.random.split(key, len(batch["frames"]))
+    latents, drafts = jax.vmap(roll)(batch["frames"], batch["actions"], keys)
+    seen = jnp.concatenate([batch["latents"][:, :context].astype(jnp.float32), latents], axis=1)
+    if drafts is not None:
+        drafts = jnp.concatenate([batch["drafts"][:, :context].astype(jnp.float32), drafts], axis=1)
+    return seen, drafts
+
+
+def self_rollout_stage(
+    network: WorldNetwork,
+    tokenizer_params: Params,
+    begin: Params,
+    weights: DynamicsLossConfig,
+    config: SelfRolloutConfig,
+    dataset: EpisodeDataset,
+    seed: int,
+) -> Stage:
+    """Returns the stage that trains a dynamics on rollouts of its own.
+
+    Args:
+      network: the world model.
+      tokenizer_params: its tokenizer, which stays as it is.
+      begin: the dynamics to begin with.
+      weights: of the losses, as in teacher-forced training.
+      config: of the stage.
+      dataset: frames, latents and whatever else the dynamics was trained on.
+      seed: of the order of the windows.
+    """
+
+    def loss(params: Params, batch: Batch, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
+        own_key, loss_key = jax.random.split(key)
+        still = {"tokenizer": tokenizer_params, "dynamics": jax.lax.stop_gradient(params)}
+        seen, drafts = jax.lax.stop_gradient(own_history(network, still, config.context, batch, own_key))
+        batch = batch if drafts is None else {**batch, "drafts": drafts}
+        return dynamics_loss(network.dynamics, weights, dataset.spec, params, batch, loss_key, seen=seen)
+
+    def batches() -> BatchIterator:
+        training = config.training
+        return iter(windows(dataset, WindowConfig(length=training.window, batch=training.batch, seed=seed)))
+
+    return Stage(name=config.name, init=lambda _: begin, loss=loss, batches=batches)

@@ -1,0 +1,70 @@
+"""The map gives back what was written, where it was written, and says what it never saw."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from oyster_jax.models import spatial_map
+from oyster_jax.models.spatial_map import MapConfig
+
+CONFIG = MapConfig(rows=40, columns=48)
+
+
+def frame(seed: int) -> jax.Array:
+    return jnp.asarray(np.random.default_rng(seed).integers(0, 256, (16, 16, 3), np.uint8))
+
+
+def smooth(x: float, y: float) -> jax.Array:
+    """A 16×16 view of a level without end whose brightness changes evenly, its corner at (x, y)."""
+    rows, columns = np.mgrid[:16, :16]
+    value = 3 * (rows + y) + 2 * (columns + x)
+    return jnp.asarray(np.repeat(np.round(value)[..., None], 3, axis=-1).astype(np.uint8))
+
+
+@pytest.mark.parametrize("position", [(0.0, 0.0), (7.0, -3.0), (1000.0, -5000.0)])
+def test_a_look_from_where_a_frame_was_written_shows_it_exactly(position: tuple[float, float]) -> None:
+    where = jnp.array(position)
+    canvas = spatial_map.write(spatial_map.blank(CONFIG), where, frame(0))
+    seen, coverage = spatial_map.look(canvas, where, 16, 16)
+    np.testing.assert_array_equal(seen, frame(0))
+    np.testing.assert_array_equal(coverage, 1.0)
+
+
+def test_what_was_never_seen_is_grey_and_uncovered() -> None:
+    canvas = spatial_map.write(spatial_map.blank(CONFIG), jnp.array([0.0, 0.0]), frame(0))
+    seen, coverage = spatial_map.look(canvas, jnp.array([10.0, 0.0]), 16, 16)
+    np.testing.assert_array_equal(seen[:, :6], frame(0)[:, 10:])
+    np.testing.assert_array_equal(coverage[:, :6], 1.0)
+    np.testing.assert_array_equal(seen[:, 6:], spatial_map.UNSEEN)
+    np.testing.assert_array_equal(coverage[:, 6:], 0.0)
+
+
+def test_positions_between_pixels_are_interpolated() -> None:
+    """On an even slope linear interpolation is exact but for rounding, once on writing and once on looking."""
+    canvas = spatial_map.write(spatial_map.blank(CONFIG), jnp.array([2.3, 4.6]), smooth(2.3, 4.6))
+    seen, coverage = spatial_map.look(canvas, jnp.array([3.7, 5.2]), 16, 16)
+    inside = np.asarray(coverage)[:13, :13]
+    np.testing.assert_array_equal(inside, 1.0)
+    difference = np.asarray(seen, int)[:13, :13] - smooth(3.7, 5.2).astype(int)[:13, :13]
+    assert np.abs(difference).max() <= 2
+
+
+def test_newer_pixels_replace_older_ones_and_others_stay() -> None:
+    canvas = spatial_map.write(spatial_map.blank(CONFIG), jnp.array([0.0, 0.0]), frame(0))
+    canvas = spatial_map.write(canvas, jnp.array([8.0, 0.0]), frame(1))
+    seen, _ = spatial_map.look(canvas, jnp.array([0.0, 0.0]), 16, 16)
+    np.testing.assert_array_equal(seen[:, :8], frame(0)[:, :8])
+    np.testing.assert_array_equal(seen[:, 8:], frame(1)[:, :8])
+
+
+def test_a_draft_is_zero_where_nothing_was_seen() -> None:
+    coverage = jnp.zeros((16, 16)).at[:, :6].set(1.0)
+    cells = spatial_map.cell_coverage(coverage, 4)
+    assert cells.shape == (16, 4)
+    np.testing.assert_array_equal(cells.reshape(4, 4, 2, 2)[:, 1], [[[1.0, 0.0]] * 2] * 4)
+    draft = spatial_map.draft(jax.random.normal(jax.random.key(0), (16, 3)), cells)
+    assert draft.shape == (16, 7)
+    columns = np.asarray(draft).reshape(4, 4, 7)
+    assert columns[:, :2, :3].all()
+    assert not columns[:, 2:].any()
