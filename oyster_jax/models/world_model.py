@@ -233,6 +233,7 @@ class WorldNetwork:
             came, goes = model.camera_motion(features)
             # The first frame came from nowhere.
             position = state.memory["position"] + jnp.where(state.step > 0, came, 0.0)
+            position = spatial_map.registered(state.memory["canvas"], position, shown)
             canvas = spatial_map.write(state.memory["canvas"], position, shown)
             memory |= {"canvas": canvas, "position": position, "motion": goes}
         cache = {"ring": ring, "previous": state.latent}

@@ -46,7 +46,7 @@ class DynamicsLossConfig:
     dream: float = 0.2
     outcome: float = 0.05
     entities: float = 0.02
-    motion: float = 0.1
+    motion: float = 0.01
 
 
 def dynamics_loss(

@@ -68,3 +68,23 @@ def test_a_draft_is_zero_where_nothing_was_seen() -> None:
     columns = np.asarray(draft).reshape(4, 4, 7)
     assert columns[:, :2, :3].all()
     assert not columns[:, 2:].any()
+
+
+def waves(x: float, y: float) -> jax.Array:
+    """A 16×16 view of a level of soft hills, its corner at (x, y)."""
+    rows, columns = np.mgrid[:16, :16]
+    value = 128 + 60 * np.sin((columns + x) / 2.5) + 60 * np.cos((rows + y) / 3)
+    return jnp.asarray(np.repeat(np.round(value)[..., None], 3, axis=-1).astype(np.uint8))
+
+
+@pytest.mark.parametrize("error", [(0.0, 0.0), (0.8, -0.6), (-1.3, 1.1)])
+def test_a_frame_is_registered_where_it_fits(error: tuple[float, float]) -> None:
+    canvas = spatial_map.write(spatial_map.blank(CONFIG), jnp.array([3.0, 5.0]), waves(3.0, 5.0))
+    truth = np.array([4.4, 4.3])
+    found = spatial_map.registered(canvas, jnp.asarray(truth + error, jnp.float32), waves(*truth))
+    np.testing.assert_allclose(found, truth, atol=0.1)
+
+
+def test_on_a_blank_canvas_a_frame_stays_where_it_is_said_to_be() -> None:
+    where = jnp.array([1.5, -2.25])
+    np.testing.assert_allclose(spatial_map.registered(spatial_map.blank(CONFIG), where, frame(0)), where, atol=1e-6)
