@@ -1,31 +1,43 @@
-"""`oyster eval`: tries a world on held-out levels and reports how true it stays and whether it heeds its actions."""
+"""`oyster eval`: tries a world on held-out levels, section by section, and reports what it found."""
 
 import contextlib
 import dataclasses
+import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 if TYPE_CHECKING:
     from oyster_jax.data.dataset import EpisodeDataset
-    from oyster_jax.evaluate.open_loop import Measurements, OpenLoopConfig
-    from oyster_jax.evaluate.report import Figures
+    from oyster_jax.data.sources.procgen import Procgen
+    from oyster_jax.evaluate.open_loop import Progress
+    from oyster_jax.evaluate.section import Section
+    from oyster_jax.evaluate.suite import Suite
     from oyster_jax.worlds.world import World
+
+#: Each is a module of `evaluate.sections`, in the order in which they are measured and shown.
+SECTIONS = ("fidelity", "control")
+
+type SectionName = Literal["fidelity", "control"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """Measures a world on held-out levels: PSNR and SSIM of open-loop rollouts, and the effect of actions."""
+    """Measures a world on held-out levels and writes a report, plots, clips and a page of them."""
 
     world: str = "coinrun"
     """Name of an installed world, or the folder of one."""
     data: Path | None = None
     """Recording of held-out levels; unless given, one is recorded into the cache (needs the extra `envs`)."""
-    windows: Annotated[int, tyro.conf.arg(metavar="N")] = 256
-    """How many stretches of it are simulated."""
+    only: tuple[SectionName, ...] = ()
+    """Sections to measure; unless given, all that the world and the data allow."""
+    quick: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Small counts: minutes instead of a quarter of an hour, and wider intervals."""
+    windows: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """How many stretches of the recording are simulated; 256 unless given, 48 with --quick."""
     context: Annotated[int, tyro.conf.arg(metavar="N")] = 8
     """Real frames that the world sees before it goes on alone."""
     steps: Annotated[int | None, tyro.conf.arg(metavar="K")] = None
@@ -33,7 +45,7 @@ class Config:
     seed: int = 0
     """Of windows, random actions and the world's randomness; the same seed gives the same figures."""
     out: Path | None = None
-    """The folder for report.json, psnr.png and frames.png; eval-WORLD unless given."""
+    """The folder for report.json, index.html, plots and clips; eval-WORLD unless given."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print the report instead of the tables."""
 
@@ -47,50 +59,86 @@ def main(config: Config) -> int:
     import json
     import shlex
 
-    from rich.console import Console
-
+    from oyster_jax.cli.eval_tables import print_outcomes, print_section, wide_console
     from oyster_jax.cli.opening import open_world
-    from oyster_jax.evaluate.open_loop import measure
-    from oyster_jax.evaluate.pictures import sheet_ticks, write_plot, write_sheet
-    from oyster_jax.evaluate.report import figures, report, write_report
+    from oyster_jax.evaluate.page import write_page
+    from oyster_jax.evaluate.report import report, write_report
+    from oyster_jax.evaluate.targets import outcomes
 
-    request, world = _request(config), open_world(config.world, config.steps)
-    dataset = _dataset(config, world)
-    with _bar("simulating", "windows") as progress:
-        measurements = measure(world.model, world.params, dataset, request, progress)
-    found = figures(measurements)
-    about = {
-        "name": world.name,
-        "digest": world.record["digest"],
-        "parameters": world.record["weights"]["parameters"],
-        "sampler": dataclasses.asdict(world.model.sampler),
-    }
+    world = open_world(config.world, config.steps)
+    suite = _suite(config, world)
+    console = wide_console()
+    sections, skipped = [], {}
+    for section in _measured(config, suite, skipped):
+        sections.append(section)
+        if not config.json:
+            print_section(console, section)
+    figures = {section.name: section.figures for section in sections}
+    found = outcomes(figures, full=bool(suite.source and suite.source.backgrounds))
     command = shlex.join(["oyster", *sys.argv[1:]])
-    written = report(found, measurements, dataset, world=about, command=command)
-    written["sheet"] = {"columns": sheet_ticks(measurements), "rows": "truth, world, truth, world, …"}
+    asked = {name: getattr(suite, name) for name in ("windows", "context", "seed", "quick")}
+    written = report(sections, found, world=_about(world), dataset=suite.opened, config=asked, command=command)
+    written["skipped"] = skipped
     folder = config.out or Path(f"eval-{world.name}")
     path = write_report(folder, written)
-    plot = write_plot(folder, found, f"{world.name} on held-out levels, {len(measurements.windows)} windows")
-    sheet = write_sheet(folder, measurements)
+    page = write_page(folder, sections, found, written, skipped=skipped, rate=world.spec.frame.rate)
     if config.json:
         print(json.dumps(written, indent=1))
         return 0
-    _print_tables(found, measurements, dataset, world)
-    Console().print(f"Wrote {path}, {plot} and {sheet}.", highlight=False, soft_wrap=True)
+    print_outcomes(console, found)
+    for name, why in skipped.items():
+        console.print(f"Not measured: {name}. {why}", highlight=False, soft_wrap=True)
+    console.print(f"Wrote {path} and {page}.", highlight=False, soft_wrap=True)
     return 0
 
 
-def _request(config: Config) -> "OpenLoopConfig":
-    from oyster_jax.cli.errors import UsageError
-    from oyster_jax.evaluate.open_loop import OpenLoopConfig
+def _measured(config: Config, suite: "Suite", skipped: dict[str, str]) -> "Iterator[Section]":
+    """Yields the sections one after another; those that nobody asked for and that cannot be are told in `skipped`."""
+    from oyster_jax.data.errors import DatasetError
 
+    # What no section can do without is refused before the first one is measured.
+    for name in config.only or SECTIONS:
+        module = importlib.import_module(f"oyster_jax.evaluate.sections.{name}")
+        try:
+            yield module.run(suite)
+        except DatasetError as error:
+            if config.only or name == SECTIONS[0]:
+                raise
+            skipped[name] = str(error)
+
+
+def _suite(config: Config, world: "World") -> "Suite":
+    from oyster_jax.cli.errors import UsageError
+    from oyster_jax.data.errors import DatasetError
+    from oyster_jax.evaluate.held_out import held_out_recording
+    from oyster_jax.evaluate.open_loop import OpenLoopConfig
+    from oyster_jax.evaluate.suite import Suite
+
+    windows = config.windows if config.windows is not None else 48 if config.quick else 256
     try:
-        return OpenLoopConfig(windows=config.windows, context=config.context, seed=config.seed)
+        OpenLoopConfig(windows=windows, context=config.context, seed=config.seed)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    source: Procgen | None = None
+    with contextlib.suppress(DatasetError):
+        learned = held_out_recording(world.record["training"]).source
+        source = learned  # pyright: ignore[reportAssignmentType]
+    return Suite(
+        model=world.model,
+        params=world.params,
+        name=world.name,
+        recording=lambda: _recording(config, world),
+        source=source,
+        windows=windows,
+        context=config.context,
+        seed=config.seed,
+        quick=config.quick,
+        conditions={"world": world.name, "digest": world.record["digest"], "steps": world.model.sampler.steps},
+        report=_bar,
+    )
 
 
-def _dataset(config: Config, world: "World") -> "EpisodeDataset":
+def _recording(config: Config, world: "World") -> "EpisodeDataset":
     from oyster_jax.data.dataset import EpisodeDataset
     from oyster_jax.evaluate.held_out import cache_home, held_out_data, held_out_recording
 
@@ -101,52 +149,17 @@ def _dataset(config: Config, world: "World") -> "EpisodeDataset":
         return held_out_data(request, cache_home() / "held-out", lambda done: progress(done, request.frames))
 
 
-def _print_tables(figures: "Figures", measurements: "Measurements", dataset: "EpisodeDataset", world: "World") -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    from oyster_jax.evaluate.bootstrap import Estimate
-
-    def reach(estimate: Estimate, sign: str = "") -> str:
-        return f"{estimate.value:{sign}.2f} [dim]±{(estimate.high - estimate.low) / 2:.2f}[/dim]"
-
-    config = measurements.config
-    table = Table(
-        title=f"{world.name} on held-out levels: {config.context} real frames, then alone under the true actions",
-        box=box.SIMPLE_HEAD,
-    )
-    for name in ("ticks", "PSNR", "copy-last", "gain", "random", "SSIM", "copy-last"):
-        table.add_column(name, justify="right", no_wrap=True)
-    psnr, ssim = figures.psnr, figures.ssim
-    for horizon in figures.horizons:
-        table.add_row(
-            str(horizon),
-            reach(psnr["model"][horizon]),
-            f"{psnr['copy_last'][horizon].value:.2f}",
-            reach(figures.gain[horizon], "+"),
-            f"{psnr['random_actions'][horizon].value:.2f}",
-            f"{ssim['model'][horizon].value:.3f}",
-            f"{ssim['copy_last'][horizon].value:.3f}",
-        )
-    lines = [f"Tokenizer alone (ceiling): PSNR {reach(figures.ceiling_psnr)}, SSIM {figures.ceiling_ssim.value:.3f}."]
-    if figures.effect is not None:
-        pooled, mean = figures.effect.pooled, figures.effect.mean_of_windows
-        lines += [
-            f"ΔPSNR at 4 ticks, true minus random actions: {reach(pooled, '+')}; mean of windows {reach(mean, '+')}."
-        ]
-    lines.append(
-        f"PSNR in dB of the error pooled over {len(measurements.windows)} windows of {dataset.folder}, "
-        f"seed {config.seed}, {world.model.sampler.steps} denoising steps a tick; ±: 95 % over episodes."
-    )
-    console = Console()
-    console.print(table)
-    for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
+def _about(world: "World") -> dict[str, Any]:
+    return {
+        "name": world.name,
+        "digest": world.record["digest"],
+        "parameters": world.record["weights"]["parameters"],
+        "sampler": dataclasses.asdict(world.model.sampler),
+    }
 
 
 @contextlib.contextmanager
-def _bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+def _bar(what: str, unit: str) -> "Iterator[Progress]":
     """Shows a progress bar on stderr; gives a function of what is done and what there is to do."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -36,9 +36,19 @@ def squared_error(frames: Frames, truth: Frames) -> Float32[Array, "*batch"]:
       frames: uint8 `[…, height, width, 3]`.
       truth: the same shape.
     """
+    return jnp.mean(squared_errors(frames, truth), axis=(-2, -1))
+
+
+def squared_errors(frames: Frames, truth: Frames) -> Float32[Array, "*batch height width"]:
+    """Returns the squared error of each pixel, averaged over channels, in [0, 1].
+
+    Args:
+      frames: uint8 `[…, height, width, 3]`.
+      truth: the same shape.
+    """
     # Subtracting whole numbers first leaves exactly nothing of frames that are equal.
     difference = (frames.astype(jnp.int32) - truth.astype(jnp.int32)).astype(jnp.float32)
-    return jnp.mean(jnp.square(difference), axis=(-3, -2, -1)) / 255**2
+    return jnp.mean(jnp.square(difference), axis=-1) / 255**2
 
 
 def psnr(error: np.ndarray | float) -> np.ndarray:
@@ -49,6 +59,19 @@ def psnr(error: np.ndarray | float) -> np.ndarray:
 
 def ssim(frames: Frames, truth: Frames) -> Float32[Array, "*batch"]:
     """Returns the SSIM of each frame, 1 where it equals the truth.
+
+    Args:
+      frames: uint8 `[…, height, width, 3]`.
+      truth: the same shape.
+
+    Raises:
+      ValueError: the frames are smaller than the window.
+    """
+    return jnp.mean(ssim_map(frames, truth), axis=(-2, -1))
+
+
+def ssim_map(frames: Frames, truth: Frames) -> Float32[Array, "*batch rows columns"]:
+    """Returns the similarity at every place, averaged over channels; the window's middle lies in `interior`.
 
     Args:
       frames: uint8 `[…, height, width, 3]`.
@@ -72,7 +95,13 @@ def ssim(frames: Frames, truth: Frames) -> Float32[Array, "*batch"]:
     covariance = mean(x * y) - mean_x * mean_y
     luminance = (2 * mean_x * mean_y + C1) / (mean_x * mean_x + mean_y * mean_y + C1)
     structure = (2 * covariance + C2) / (variances + C2)
-    return jnp.mean(luminance * structure, axis=(-3, -2, -1))
+    return jnp.mean(luminance * structure, axis=-1)
+
+
+def interior[Masks: (np.ndarray, Array)](masks: Masks) -> Masks:
+    """Returns of masks `[…, height, width]` of pixels those of the places of `ssim_map`."""
+    edge = WINDOW // 2
+    return masks[..., edge:-edge, edge:-edge]
 
 
 def _scaled(frames: Array) -> Array:

@@ -15,11 +15,13 @@ from oyster_jax.data.manifest import FIRST_HELD_OUT_LEVEL, MANIFEST
 from oyster_jax.data.record import Progress, RecordConfig, record
 from oyster_jax.data.sources.procgen import Procgen
 
-FRAMES = 20_000
-LEVELS = (FIRST_HELD_OUT_LEVEL, FIRST_HELD_OUT_LEVEL + 500)
+#: In CoinRun one episode in 29 outlives 264 ticks under the sticky policy: so many frames hold some 65 of these, enough
+#: to look 256 ticks ahead in different episodes.
+FRAMES = 200_000
+LEVELS = (FIRST_HELD_OUT_LEVEL, FIRST_HELD_OUT_LEVEL + 10_000)
 SEED = 2
 
-#: The options of Procgen that change what is seen; entities are not needed here.
+#: The options of Procgen that change what is seen.
 _OPTIONS = ("game", "distribution", "backgrounds", "themes")
 
 _INSTEAD = "give a recording of held-out levels with --data"
@@ -42,7 +44,8 @@ def held_out_recording(training: Mapping[str, Any]) -> RecordConfig:
     """
     try:
         learned = training["config"]["recording"]
-        source = Procgen(**{name: learned["source"][name] for name in _OPTIONS})
+        # Entities tell where the camera stood, and so what had been on screen before.
+        source = Procgen(**{name: learned["source"][name] for name in _OPTIONS}, entities=True)
         policy = learned["policy"]
     except (KeyError, TypeError) as error:
         raise DatasetError(f"The world does not say of which Procgen game it was learned; {_INSTEAD}.") from error

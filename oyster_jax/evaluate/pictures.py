@@ -1,69 +1,71 @@
-"""What an evaluation looks like: PSNR over the horizon, and simulated frames below the true ones."""
+"""What an evaluation looks like: plots for light and dark pages, contact sheets and clips."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from oyster_jax.evaluate.open_loop import COPY_LAST, MODEL, RANDOM_ACTIONS, Measurements
-from oyster_jax.evaluate.report import Figures
-from oyster_jax.frames import contact_sheet, write_image
+from oyster_jax.evaluate.section import Clip, Plot
+from oyster_jax.frames import contact_sheet, write_clip, write_image
 
-PLOT = "psnr.png"
-SHEET = "frames.png"
-
-#: White pixels between one window and the next, after scaling.
+#: White pixels between one pair of rows and the next, after scaling.
 _SEAM = 12
 
+#: Black pixels between the sides of a clip.
+_GAP = 2
 
-def write_plot(folder: Path, figures: Figures, title: str) -> Path:
-    """Draws PSNR at every open-loop tick and returns the picture's path."""
+#: Styles of matplotlib by what a plot's file name ends in.
+_STYLES = {"": "default", "-dark": "dark_background"}
+
+
+def write_plots(folder: Path, plots: Sequence[Plot]) -> list[Path]:
+    """Draws every plot twice, as NAME.png and NAME-dark.png, and returns the paths of the first."""
+    import matplotlib.style
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
-    axes = figure.subplots()
-    ticks = np.arange(1, figures.horizons[-1] + 1)
-    for method, label, color, line in (
-        (MODEL, "true actions", "tab:blue", "-"),
-        (RANDOM_ACTIONS, "random actions", "tab:orange", "-"),
-        (COPY_LAST, "last real frame held still", "tab:gray", "--"),
-    ):
-        axes.plot(ticks, figures.curves[method], label=label, color=color, linestyle=line)
-    estimates = [figures.psnr[MODEL][h] for h in figures.horizons]
-    reach = [[e.value - e.low for e in estimates], [e.high - e.value for e in estimates]]
-    axes.errorbar(figures.horizons, [e.value for e in estimates], reach, fmt="o", color="tab:blue", capsize=3)
-    axes.axhline(figures.ceiling_psnr.value, color="tab:green", linestyle=":", label="tokenizer (ceiling)")
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(figures.horizons, [str(h) for h in figures.horizons])
-    axes.set_xlabel("open-loop ticks")
-    axes.set_ylabel("PSNR of the pooled error, dB")
-    axes.set_title(title)
-    axes.grid(alpha=0.3)
-    axes.legend()
-    path = folder / PLOT
-    temporary = folder / f".{PLOT}.{os.getpid()}.png"
-    figure.savefig(temporary, dpi=140)
-    temporary.replace(path)
-    return path
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for plot in plots:
+        for ending, style in _STYLES.items():
+            with matplotlib.style.context(style):
+                figure = Figure(figsize=(7, 4.2), layout="constrained")
+                axes = figure.subplots()
+                plot.draw(axes)
+                axes.grid(alpha=0.3)
+                path = folder / f"{plot.name}{ending}.png"
+                temporary = folder / f".{path.name}.{os.getpid()}.png"
+                figure.savefig(temporary, dpi=140)
+            temporary.replace(path)
+        paths.append(folder / f"{plot.name}.png")
+    return paths
 
 
-def write_sheet(folder: Path, measurements: Measurements, *, scale: int = 3) -> Path:
-    """Lays out a few windows, the truth above the world, and returns the picture's path.
-
-    The columns are `sheet_ticks`: the last context frame (tick 0), then open-loop ticks.
-    """
-    columns = list(sheet_ticks(measurements))
-    pairs = [
-        contact_sheet([truth[columns], frames[columns]], scale=scale)
-        for truth, frames in zip(measurements.truth, measurements.frames, strict=True)
-    ]
-    seam = np.full((_SEAM, *pairs[0].shape[1:]), 255, np.uint8)
-    parts = [part for pair in pairs for part in (pair, seam)][:-1]
-    path = folder / SHEET
-    write_image(path, np.concatenate(parts))
-    return path
+def write_clips(folder: Path, clips: Sequence[Clip], *, rate: float) -> list[Path]:
+    """Writes every clip as NAME.webp, its sides beside each other, and returns the paths."""
+    paths = []
+    for clip in clips:
+        path = folder / f"{clip.name}.webp"
+        write_clip(path, _beside(list(clip.sides.values())), rate=rate)
+        paths.append(path)
+    return paths
 
 
-def sheet_ticks(measurements: Measurements) -> tuple[int, ...]:
-    """Returns the ticks that the contact sheet shows, beginning with 0."""
-    return tuple(sorted({0, 2, *measurements.config.horizons} & set(range(measurements.config.ticks + 1))))
+def write_sheet(path: Path, clips: Sequence[Clip], *, scale: int = 3) -> tuple[int, ...]:
+    """Lays out a few clips, one side below the other, and returns the ticks that the columns show."""
+    ticks = sheet_ticks(min(len(next(iter(clip.sides.values()))) for clip in clips) - 1)
+    sheets = [contact_sheet([side[list(ticks)] for side in clip.sides.values()], scale=scale) for clip in clips]
+    seam = np.full((_SEAM, *sheets[0].shape[1:]), 255, np.uint8)
+    write_image(path, np.concatenate([part for sheet in sheets for part in (sheet, seam)][:-1]))
+    return ticks
+
+
+def sheet_ticks(last: int) -> tuple[int, ...]:
+    """Returns 0, 1, 2, 4 and so on up to `last`, which is among them."""
+    return tuple(sorted({0, last, *(2**power for power in range(last.bit_length()))} & set(range(last + 1))))
+
+
+def _beside(sides: list[np.ndarray]) -> np.ndarray:
+    """Lays clips beside each other with a gap between."""
+    gap = np.zeros((*sides[0].shape[:2], _GAP, 3), np.uint8)
+    return np.concatenate([part for side in sides for part in (side, gap)][:-1], axis=2)

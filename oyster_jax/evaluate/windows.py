@@ -58,7 +58,9 @@ def check_dataset(dataset: EpisodeDataset, spec: WorldSpec) -> None:
             )
 
 
-def choose_windows(lengths: Int32[np.ndarray, "episodes"], length: int, count: int, seed: int) -> Windows:
+def choose_windows(
+    lengths: Int32[np.ndarray, "episodes"], length: int, count: int, seed: int, *, spread: bool = False
+) -> Windows:
     """Draws windows uniformly from all places at which one fits, none twice; a larger `count` adds to the same ones.
 
     Args:
@@ -66,6 +68,7 @@ def choose_windows(lengths: Int32[np.ndarray, "episodes"], length: int, count: i
       length: ticks of a window.
       count: how many; fewer come back where there are not as many places.
       seed: the same seed draws the same windows.
+      spread: take a second window of an episode only when every episode that is long enough has given one.
 
     Raises:
       DatasetError: no episode is long enough.
@@ -77,8 +80,21 @@ def choose_windows(lengths: Int32[np.ndarray, "episodes"], length: int, count: i
             "episodes, or ask for a shorter context or shorter horizons."
         )
     # Sorting one random number a place costs memory only, and keeps the choice for 64 windows within that for 256.
-    chosen = np.argsort(np.random.default_rng(seed).random(places.sum()), kind="stable")[:count]
+    chosen = np.argsort(np.random.default_rng(seed).random(places.sum()), kind="stable")
     ends = np.cumsum(places)
+    if spread:
+        chosen = chosen[np.argsort(_earlier_of_same(np.searchsorted(ends, chosen, side="right")), kind="stable")]
+    chosen = chosen[:count]
     episodes = np.searchsorted(ends, chosen, side="right")
     starts = chosen - (ends - places)[episodes]
     return Windows(episodes=episodes.astype(np.int32), starts=starts.astype(np.int32))
+
+
+def _earlier_of_same(episodes: np.ndarray) -> np.ndarray:
+    """Returns for each element how many equal ones stand before it."""
+    order = np.argsort(episodes, kind="stable")
+    ordered = episodes[order]
+    first = np.searchsorted(ordered, ordered)
+    counts = np.empty(len(episodes), np.int64)
+    counts[order] = np.arange(len(episodes)) - first
+    return counts

@@ -21,7 +21,7 @@ LEARNED = {
 def test_what_was_learned_is_recorded_again_on_levels_that_were_not():
     config = held_out.held_out_recording(LEARNED)
     assert config.provenance.split == HELD_OUT
-    assert config.source == procgen.Procgen(game="ninja", backgrounds=True)
+    assert config.source == procgen.Procgen(game="ninja", backgrounds=True, entities=True)
     assert config.policy == "random"
 
 

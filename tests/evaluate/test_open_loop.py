@@ -3,9 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from oyster_jax.evaluate.bootstrap import Bootstrap
+from oyster_jax.evaluate.control import action_effect
 from oyster_jax.evaluate.fidelity import HIGHEST_PSNR, psnr
 from oyster_jax.evaluate.open_loop import CEILING, COPY_LAST, MODEL, RANDOM_ACTIONS, OpenLoopConfig, measure
-from oyster_jax.evaluate.report import figures
+from oyster_jax.evaluate.open_loop_figures import figures
 from tests.evaluate.toy import Exact
 
 CONFIG = OpenLoopConfig(windows=21, context=3, horizons=(1, 4, 6), chunk=8, shown=2)
@@ -26,7 +28,7 @@ def test_a_world_that_is_the_truth_makes_no_error(exact):
     np.testing.assert_array_equal(exact.errors[CEILING], np.zeros((21, 3)))
     np.testing.assert_array_equal(exact.frames, exact.truth)
     assert exact.truth.shape == (2, 7, 16, 16, 3)
-    found = figures(exact)
+    found = figures([exact])
     assert found.ceiling_psnr.value == found.psnr[MODEL][6].value == HIGHEST_PSNR
     np.testing.assert_allclose(found.ssim[MODEL][6].value, 1, atol=1e-6)
     assert found.gain[1].value > 50
@@ -36,7 +38,7 @@ def test_a_world_that_stands_still_is_copy_last(still):
     np.testing.assert_array_equal(still.errors[MODEL], still.errors[COPY_LAST])
     np.testing.assert_array_equal(still.similarities[MODEL], still.similarities[COPY_LAST])
     assert still.errors[COPY_LAST].max() > 0
-    found = figures(still)
+    found = figures([still])
     for horizon in CONFIG.horizons:
         gain = found.gain[horizon]
         assert gain.value == gain.low == gain.high == 0
@@ -51,16 +53,20 @@ def test_copy_last_is_the_error_of_the_last_context_frame(dataset, exact):
 
 
 def found_gain(measurements, horizon: int) -> float:
-    return figures(measurements).gain[horizon].value
+    return figures([measurements]).gain[horizon].value
 
 
 def pooled(measurements, method: str, horizon: int) -> float:
     return float(psnr(measurements.errors[method][:, horizon - 1].astype(np.float64).mean()))
 
 
+def effect_of(measurements):
+    under_true, under_random = (measurements.error(method, 4) for method in (MODEL, RANDOM_ACTIONS))
+    return action_effect(under_true, under_random, Bootstrap(measurements.windows.episodes, seed=0))
+
+
 def test_random_actions_lead_the_truth_astray(exact):
-    effect = figures(exact).effect
-    assert effect is not None
+    effect = effect_of(exact)
     assert effect.pooled.value == pytest.approx(HIGHEST_PSNR - pooled(exact, RANDOM_ACTIONS, 4))
     each = psnr(exact.errors[RANDOM_ACTIONS][:, 3])
     assert effect.mean_of_windows.value == pytest.approx(HIGHEST_PSNR - each.mean())
@@ -68,9 +74,7 @@ def test_random_actions_lead_the_truth_astray(exact):
 
 
 def test_a_world_that_ignores_its_actions_has_no_effect_of_them(dataset):
-    measurements = measure(Exact(heeds=False), {}, dataset, CONFIG)
-    effect = figures(measurements).effect
-    assert effect is not None
+    effect = effect_of(measure(Exact(heeds=False), {}, dataset, CONFIG))
     for estimate in (effect.pooled, effect.mean_of_windows):
         assert estimate.value == estimate.low == estimate.high == 0
 
@@ -109,3 +113,21 @@ def test_progress_ends_with_all_windows(dataset):
 def test_a_senseless_request_is_refused(change, sentence):
     with pytest.raises(ValueError, match=sentence):
         OpenLoopConfig(**change)
+
+
+def test_groups_of_windows_give_each_horizon_its_own_figures(dataset):
+    near = OpenLoopConfig(windows=9, context=3, horizons=(1, 4), chunk=8)
+    far = OpenLoopConfig(windows=2, context=3, horizons=(40,), chunk=8, random=False, spread=True)
+    groups = [measure(Exact(moves=False), {}, dataset, config) for config in (near, far)]
+    found = figures(groups)
+    assert found.horizons == (1, 4, 40)
+    assert found.windows == {1: 9, 4: 9, 40: 2}
+    assert found.psnr[MODEL][40].value == pytest.approx(pooled(groups[1], MODEL, 40))
+    assert set(found.psnr[RANDOM_ACTIONS]) == {1, 4}
+    assert {last: len(curves[MODEL]) for last, curves in found.curves.items()} == {4: 4, 40: 40}
+
+
+def test_rollouts_longer_than_a_block_stay_with_the_truth(dataset):
+    measured = measure(Exact(), {}, dataset, OpenLoopConfig(windows=5, context=3, horizons=(45,), random=False))
+    np.testing.assert_array_equal(measured.errors[MODEL], np.zeros((5, 45)))
+    np.testing.assert_array_equal(measured.real, measured.drawn)

@@ -1,52 +1,125 @@
 import json
+import math
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from oyster_jax.evaluate.open_loop import MODEL, OpenLoopConfig, measure
-from oyster_jax.evaluate.pictures import sheet_ticks, write_plot, write_sheet
-from oyster_jax.evaluate.report import figures, report, write_report
-from tests.evaluate.toy import Exact
-
-CONFIG = OpenLoopConfig(windows=9, context=2, horizons=(1, 4), chunk=4, shown=2)
+from oyster_jax.evaluate.page import write_page
+from oyster_jax.evaluate.pictures import sheet_ticks, write_clips, write_plots, write_sheet
+from oyster_jax.evaluate.report import report, write_report
+from oyster_jax.evaluate.section import Clip, Section, Table
+from oyster_jax.evaluate.sections import control, fidelity
+from oyster_jax.evaluate.suite import Suite
+from oyster_jax.evaluate.targets import outcomes
+from tests.evaluate import scroller
 
 
 @pytest.fixture(scope="module")
-def measured(dataset):
-    measurements = measure(Exact(heeds=False), {}, dataset, CONFIG)
-    return measurements, figures(measurements)
+def sections(tmp_path_factory):
+    level = scroller.write(tmp_path_factory.mktemp("level") / "data")
+    suite = Suite(
+        model=scroller.Walker(), params={}, name="walk", recording=lambda: level, windows=6, context=3, seed=1
+    )
+    return [fidelity.run(suite), control.run(suite)], suite.opened
 
 
-def test_the_report_survives_json_and_says_what_was_tried(measured, dataset, tmp_path):
-    measurements, found = measured
-    written = report(found, measurements, dataset, world={"name": "toy", "digest": "d"}, command="oyster eval")
-    path = write_report(tmp_path / "new", written)
+def written(sections, dataset):
+    figures = {section.name: section.figures for section in sections}
+    found = outcomes(figures, full=False)
+    world = {"name": "<walk>", "digest": "d", "parameters": 12}
+    return found, report(sections, found, world=world, dataset=dataset, config={"seed": 1}, command="oyster eval")
+
+
+def test_the_report_survives_json_and_says_what_was_tried(sections, tmp_path):
+    found, dataset = sections
+    _, said = written(found, dataset)
+    path = write_report(tmp_path / "new", said)
     data = json.loads(path.read_text())
-    assert data["figures"]["psnr"][MODEL]["4"]["value"] == found.psnr[MODEL][4].value
-    assert data["figures"]["effect"]["pooled"]["value"] == 0
-    assert data["world"] == {"name": "toy", "digest": "d"}
-    assert data["config"]["context"] == 2
+    assert data["figures"]["fidelity"]["psnr"]["model"]["4"]["value"] > 0
+    assert data["figures"]["fidelity"]["seen"]["share"]["1"] > 0.5
+    assert data["figures"]["control"]["effect"]["pooled"]["value"] > 0
+    assert data["world"]["name"] == "<walk>"
     assert len(data["dataset"]["manifest_sha256"]) == 64
-    assert data["measured"]["windows"] == len(data["measured"]["chosen"]) == 9
     assert {"python", "jax"} <= set(data["versions"])
     assert [p.name for p in path.parent.iterdir()] == ["report.json"]
 
 
-def test_the_sheet_shows_the_truth_above_the_world(measured, tmp_path):
-    measurements, _ = measured
-    assert sheet_ticks(measurements) == (0, 1, 2, 4)
-    with Image.open(write_sheet(tmp_path, measurements, scale=1)) as picture:
+def test_what_is_no_number_is_null(tmp_path):
+    section = Section(name="a", title="A", about="", figures={1: math.nan, "b": np.float32(2), "c": (np.arange(2),)})
+    said = report([section], [], world={"name": "w"}, dataset=None, config={}, command="c")
+    assert said["figures"]["a"] == {"1": None, "b": 2.0, "c": [[0, 1]]}
+    json.dumps(said, allow_nan=False)
+
+
+def test_targets_are_held_beside_what_was_found():
+    figures = {"fidelity": {"ceiling_psnr": {"value": 38.0}, "psnr": {"model": {1: {"value": 31.0}}}}}
+    plain, full = outcomes(figures, full=False), outcomes(figures, full=True)
+    assert [(o.label, o.bound, o.met) for o in plain] == [
+        ("tokenizer PSNR", "≥ 40 dB", False),
+        ("whole-frame PSNR at 1 tick", "≥ 30 dB", True),
+    ]
+    assert [(o.bound, o.met) for o in full][:1] == [("≥ 36 dB", True)]
+
+
+def test_the_page_tells_everything_and_escapes_names(sections, tmp_path):
+    found, dataset = sections
+    reached, said = written(found, dataset)
+    extra = Section(
+        name="more",
+        title="More",
+        about="A & B.",
+        figures={},
+        tables=(Table(title="T", columns=("a", "b"), rows=(("1 < 2", "3"),), notes=("A note.",)),),
+    )
+    page = write_page(tmp_path, [*found, extra], reached, said, skipped={"physics": "No source."}, rate=15.0)
+    text = page.read_text()
+    for words in (
+        "&lt;walk&gt;",
+        "A &amp; B.",
+        "1 &lt; 2",
+        "A note.",
+        "physics: No source.",
+        "not reached",
+        "seen region",
+    ):
+        assert words in text
+    assert "<walk>" not in text
+    assert (tmp_path / "plots" / "psnr_seen-dark.png").is_file()
+    assert not list(tmp_path.rglob(".*"))
+
+
+def clips():
+    frames = np.random.default_rng(0).integers(255, size=(2, 5, 16, 16, 3)).astype(np.uint8)
+    return [Clip(name=f"c{i}", caption="", sides={"truth": frames[0], "model": frames[1]}) for i in range(2)]
+
+
+def test_the_sheet_shows_the_truth_above_the_world(tmp_path):
+    path = tmp_path / "sheet.png"
+    assert write_sheet(path, clips(), scale=1) == (0, 1, 2, 4)
+    with Image.open(path) as picture:
         sheet = np.asarray(picture)
     size, step = 16, 17
-    for row, frames in ((0, measurements.truth[0]), (1, measurements.frames[0])):
+    for row, frames in enumerate(clips()[0].sides.values()):
         for column, tick in enumerate((0, 1, 2, 4)):
             cell = sheet[row * step : row * step + size, column * step : column * step + size]
             np.testing.assert_array_equal(cell, frames[tick])
+    assert sheet_ticks(33) == (0, 1, 2, 4, 8, 16, 32, 33)
 
 
-def test_the_plot_is_a_picture(measured, tmp_path):
-    path = write_plot(tmp_path, measured[1], "toy")
+def test_clips_show_their_sides_beside_each_other(tmp_path):
+    path, _ = write_clips(tmp_path, clips(), rate=15.0)
     with Image.open(path) as picture:
-        assert picture.size[0] > 500
-    assert list(tmp_path.iterdir()) == [path]
+        assert (picture.size, picture.n_frames) == ((34, 16), 5)
+        picture.seek(3)
+        shown = np.asarray(picture.convert("RGB"))
+    np.testing.assert_array_equal(shown[:, :16], clips()[0].sides["truth"][3])
+    np.testing.assert_array_equal(shown[:, 18:], clips()[0].sides["model"][3])
+
+
+def test_plots_are_drawn_for_light_and_dark(sections, tmp_path):
+    found, _ = sections
+    path, _ = write_plots(tmp_path, found[0].plots)
+    with Image.open(path) as light, Image.open(tmp_path / "psnr-dark.png") as dark:
+        assert light.size[0] > 500
+        assert np.asarray(light).mean() > 150 > np.asarray(dark).mean()

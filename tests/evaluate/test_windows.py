@@ -28,6 +28,15 @@ def test_the_seed_decides_and_more_windows_add_to_fewer():
     assert places(many) != places(other)
 
 
+def test_spread_windows_take_every_episode_before_any_twice():
+    spread = choose_windows(LENGTHS, 10, 6, seed=3, spread=True)
+    assert sorted(spread.episodes[:2].tolist()) == [1, 3]
+    assert places(choose_windows(LENGTHS, 10, 1000, seed=3, spread=True)) == places(
+        choose_windows(LENGTHS, 10, 1000, seed=3)
+    )
+    assert places(choose_windows(LENGTHS, 10, 3, seed=3, spread=True)) < places(spread)
+
+
 def test_a_window_longer_than_every_episode_is_refused():
     with pytest.raises(DatasetError, match="takes 41 ticks, but the longest episode has 40"):
         choose_windows(LENGTHS, 41, 1, seed=0)

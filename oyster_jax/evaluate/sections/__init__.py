@@ -1,0 +1,1 @@
+"""The sections of `oyster eval`: each measures one thing and says what it found."""

@@ -1,0 +1,102 @@
+"""What all sections of an evaluation share: the world, the recording, the judge, and rollouts made once for several."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from oyster_jax.core.model import WorldModel
+from oyster_jax.data.dataset import EpisodeDataset
+from oyster_jax.data.sources.procgen import Procgen
+from oyster_jax.evaluate.open_loop import Measurements, OpenLoopConfig, Progress, measure
+from oyster_jax.typing import Params
+
+
+class Report(Protocol):
+    """Opens a progress bar for what is being done, in units of something; gives what tells it done and to do."""
+
+    def __call__(self, what: str, unit: str) -> contextlib.AbstractContextManager[Progress]:
+        """See the class."""
+        ...
+
+
+@contextlib.contextmanager
+def silent(what: str, unit: str) -> Iterator[Progress]:
+    """A `Report` that says nothing."""
+    del what, unit
+    yield _nothing
+
+
+def _nothing(done: int, total: int) -> None:
+    del done, total
+
+
+class Suite:
+    """What the sections of one evaluation work on.
+
+    Args:
+      model: the world's model.
+      params: its parameters.
+      name: what the world is called.
+      recording: opens (and makes, where need be) the recording of held-out levels.
+      source: the simulator that the world was learned from, where it is known.
+      judge: frozen networks trained on real frames alone, where the world has them.
+      windows: how many stretches of the recording are simulated up to 32 ticks.
+      context: real frames before a world goes on alone.
+      seed: of everything that is drawn.
+      quick: whether counts are made small.
+      start: a command whose process makes a first frame, where start-up is to be timed.
+      conditions: what a figure of speed depends on beside the machine, JSON-ready.
+      report: opens progress bars.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: WorldModel,
+        params: Params,
+        name: str,
+        recording: Callable[[], EpisodeDataset],
+        source: Procgen | None = None,
+        judge: Any = None,
+        windows: int = 256,
+        context: int = 8,
+        seed: int = 0,
+        quick: bool = False,
+        start: Sequence[str] | None = None,
+        conditions: dict[str, Any] | None = None,
+        report: Report = silent,
+    ) -> None:
+        self.model, self.params, self.name = model, params, name
+        self.source, self.judge = source, judge
+        self.windows, self.context, self.seed, self.quick = windows, context, seed, quick
+        self.start, self.conditions, self.report = start, conditions or {}, report
+        self._recording = recording
+
+    @functools.cached_property
+    def dataset(self) -> EpisodeDataset:
+        """The recording of held-out levels.
+
+        Raises:
+          DatasetError: there is none, and none can be made.
+        """
+        return self._recording()
+
+    @property
+    def opened(self) -> EpisodeDataset | None:
+        """The recording, if some section has needed it."""
+        return self.__dict__.get("dataset")
+
+    @functools.cached_property
+    def near(self) -> Measurements:
+        """Open-loop rollouts of up to 32 ticks."""
+        return self.measure(OpenLoopConfig(windows=self.windows, context=self.context, seed=self.seed))
+
+    def measure(self, config: OpenLoopConfig) -> Measurements:
+        """Returns open-loop rollouts of the recording.
+
+        Raises:
+          DatasetError: the recording is not held out, not of this world, or too short.
+        """
+        with self.report(f"simulating up to {config.ticks} ticks", "windows") as progress:
+            return measure(self.model, self.params, self.dataset, config, progress)

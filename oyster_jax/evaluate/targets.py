@@ -1,0 +1,102 @@
+"""What a world is to reach: figures of a report beside the bounds that were set for them."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Target:
+    """One bound on one figure.
+
+    Attributes:
+      label: what is bounded.
+      path: where the figure stands in the report's figures, names joined by slashes.
+      low: what it must reach, where there is such a bound.
+      high: what it must not exceed, where there is such a bound.
+      unit: as in `dB`.
+      full: the lower bound for the full look (backgrounds and themes), where it differs.
+    """
+
+    label: str
+    path: str
+    low: float | None = None
+    high: float | None = None
+    unit: str = "dB"
+    full: float | None = None
+
+    def bounds(self, *, full: bool) -> tuple[float | None, float | None]:
+        """Returns the bounds that hold for a look."""
+        return (self.full if full and self.full is not None else self.low), self.high
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A target and what was found.
+
+    Attributes:
+      label: what is bounded.
+      section: the section that measures it.
+      bound: for people, as in `≥ 30 dB`.
+      found: the figure.
+      met: whether it lies within the bounds.
+    """
+
+    label: str
+    section: str
+    bound: str
+    found: float
+    met: bool
+
+
+TARGETS = (
+    Target(label="tokenizer PSNR", path="fidelity/ceiling_psnr/value", low=40.0, full=36.0),
+    Target(label="whole-frame PSNR at 1 tick", path="fidelity/psnr/model/1/value", low=30.0),
+    Target(label="whole-frame PSNR at 4 ticks", path="fidelity/psnr/model/4/value", low=25.0),
+    Target(label="whole-frame PSNR at 8 ticks", path="fidelity/psnr/model/8/value", low=21.0),
+    Target(label="seen-region PSNR at 8 ticks", path="fidelity/seen/psnr/model/8/value", low=26.0),
+    Target(label="seen-region PSNR at 32 ticks", path="fidelity/seen/psnr/model/32/value", low=24.0),
+    Target(label="seen-region PSNR at 128 ticks", path="fidelity/seen/psnr/model/128/value", low=20.0),
+    Target(label="ΔPSNR at 4 ticks, pooled", path="control/effect/pooled/value", low=7.0, full=3.0),
+)
+
+
+def outcomes(figures: Mapping[str, Any], *, full: bool) -> list[Outcome]:
+    """Returns every target whose figure is there.
+
+    Args:
+      figures: of a report, JSON-ready, by section.
+      full: whether the world has the full look, with backgrounds and themes.
+    """
+    found = []
+    for target in TARGETS:
+        figure = _at(figures, target.path.split("/"))
+        low, high = target.bounds(full=full)
+        if figure is None or (low is None and high is None):
+            continue
+        met = (low is None or figure >= low) and (high is None or figure <= high)
+        found.append(
+            Outcome(
+                label=target.label,
+                section=target.path.partition("/")[0],
+                bound=_bound(low, high, target.unit),
+                found=figure,
+                met=met,
+            )
+        )
+    return found
+
+
+def _at(tree: Any, names: list[str]) -> float | None:
+    for name in names:
+        if not isinstance(tree, Mapping):
+            return None
+        # Keys are numbers before they have gone through JSON.
+        tree = tree.get(name, tree.get(int(name)) if name.isdigit() else None)
+    return float(tree) if isinstance(tree, int | float) else None
+
+
+def _bound(low: float | None, high: float | None, unit: str) -> str:
+    if low is not None and high is not None:
+        return f"{low:g} – {high:g} {unit}".strip()
+    return f"≥ {low:g} {unit}".strip() if low is not None else f"≤ {high:g} {unit}".strip()
