@@ -7,6 +7,7 @@ from oyster_jax.models.dynamics import DynamicsConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.models.world_model import SamplerConfig, WorldNetwork
 from oyster_jax.train.dynamics import DynamicsLossConfig
+from oyster_jax.train.judge import JudgeTraining
 from oyster_jax.train.loop import TrainConfig
 from oyster_jax.train.self_rollout import SelfRolloutConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig
@@ -30,6 +31,7 @@ class ExperimentConfig:
       dynamics_training: how it trains.
       self_rollouts: stages that follow, in which it goes on from its own frames, for ever more ticks.
       sampler: how the finished world draws its frames.
+      judge: networks that read buttons and motion off frames, trained last; None where nobody measures with them.
     """
 
     name: str
@@ -44,6 +46,7 @@ class ExperimentConfig:
     self_rollouts: tuple[SelfRolloutConfig, ...] = ()
     map_jitter: float = 0.3
     sampler: SamplerConfig = SamplerConfig()
+    judge: JudgeTraining | None = None
 
     @property
     def dynamics_stages(self) -> dict[str, TrainConfig]:

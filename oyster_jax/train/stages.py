@@ -1,4 +1,4 @@
-"""The stages of an experiment in their order: record, tokenizer, cached latents, dynamics, self-rollouts."""
+"""The stages of an experiment in their order: record, tokenizer, cached latents, dynamics, self-rollouts, judge."""
 
 import dataclasses
 import functools
@@ -15,12 +15,14 @@ from oyster_jax.data.latents import cache_latents
 from oyster_jax.data.manifest import MANIFEST
 from oyster_jax.data.record import record
 from oyster_jax.frames import write_clip
-from oyster_jax.models import dynamics, tokenizer
+from oyster_jax.models import dynamics, inverse_dynamics, tokenizer
+from oyster_jax.models.inverse_dynamics import JudgeConfig
 from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.train.checkpoint import CheckpointError, Checkpoints, abstract_like
 from oyster_jax.train.drafts import frame_encoder
 from oyster_jax.train.dynamics import dynamics_stage
 from oyster_jax.train.experiment import ExperimentConfig
+from oyster_jax.train.judge import judge_stage
 from oyster_jax.train.loop import Stage, TrainConfig, fit
 from oyster_jax.train.metrics import progress_bar
 from oyster_jax.train.self_rollout import self_rollout_stage
@@ -59,6 +61,9 @@ def run(config: ExperimentConfig, folder: Path, data: Path | None = None, init_f
         )
         stage = dataclasses.replace(stage, sample=_sampler(config.network, dataset, params))
         learned = fit(stage, rollouts.training, folder / stage.name, config.seed).average
+    if config.judge is not None:
+        stage = judge_stage(config.judge, dataset, config.seed)
+        fit(stage, config.judge.training, folder / stage.name, config.seed)
 
 
 def finished(config: ExperimentConfig, folder: Path) -> tuple[WorldNetwork, Params]:
@@ -75,6 +80,18 @@ def finished(config: ExperimentConfig, folder: Path) -> tuple[WorldNetwork, Para
         "tokenizer": _restored(first, config.tokenizer_training, folder / "tokenizer"),
         "dynamics": _restored(second, config.dynamics_stages[last], folder / last),
     }
+
+
+def finished_judge(config: ExperimentConfig, folder: Path) -> tuple[JudgeConfig, Params]:
+    """Returns the judge of a run as it stands.
+
+    Raises:
+      CheckpointError: the run trains no judge, or has no checkpoint of it yet.
+    """
+    if config.judge is None:
+        raise CheckpointError(f"The experiment {config.name} trains no judge; give it one in its configuration file.")
+    init = functools.partial(inverse_dynamics.init, config.judge.network)
+    return config.judge.network, _restored(init, config.judge.training, folder / "judge")
 
 
 def recorded(config: ExperimentConfig, folder: Path) -> EpisodeDataset:
