@@ -46,10 +46,9 @@ def main(config: Config) -> int:
 
     world = open_world(config.world, config.steps)
     print(f"Compiling {_parameters(world)} (takes some seconds, less the next time) …", flush=True)
-    _warm(world, config.seed)
-    if config.out is None and _terminal():
-        return _play(world, config)
-    return _write(world, config)
+    live = config.out is None and _terminal()
+    _warm(world, config.seed, live)
+    return _play(world, config) if live else _write(world, config)
 
 
 def _terminal() -> bool:
@@ -63,12 +62,12 @@ def _parameters(world: "World") -> str:
     return f"its {count / 1e6:.1f} million parameters"
 
 
-def _warm(world: "World", seed: int) -> None:
+def _warm(world: "World", seed: int, live: bool) -> None:
     import jax
 
     state = world.reset(seed)
     world.render(state)
-    jax.block_until_ready(world.tick(state, world.spec.action.idle))
+    jax.block_until_ready(world.tick(state, world.spec.action.idle, donate=live))
 
 
 def _play(world: "World", config: Config) -> int:

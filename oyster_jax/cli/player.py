@@ -81,7 +81,7 @@ class Player:
     def tick(self) -> None:
         """Advances the world by one tick under the keys that are held; one that has ended begins anew."""
         begin = time.monotonic()
-        self.state, frame = self.world.tick(self.state, self.action)
+        self.state, frame = self.world.tick(self.state, self.action, donate=True)
         self.frame = np.asarray(frame)
         self.latencies.append(time.monotonic() - begin)
         self._ticks.append(begin)

@@ -5,6 +5,7 @@ product's; and they are counted from the jaxpr, since XLA's own estimate counts 
 runs.
 """
 
+import collections
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,6 +25,36 @@ def matmul_flops(function: Callable[..., Any], *args: Any) -> int:
       ValueError: a product lies inside a loop of which nobody knows how often it runs.
     """
     return _flops(jax.make_jaxpr(function)(*args).jaxpr)
+
+
+def matmul_shapes(function: Callable[..., Any], *args: Any) -> dict[tuple[int, int, int], int]:
+    """Returns how often one call multiplies two plain matrices of each shape: `{(rows, inner, columns): times}`.
+
+    Products with batch axes, as in attention, are left out: these have no weights.
+
+    Args:
+      function: anything that JAX can trace.
+      *args: arrays, or `jax.ShapeDtypeStruct`s in their place; nothing is computed.
+    """
+    found: collections.Counter[tuple[int, int, int]] = collections.Counter()
+    for repeats, equation in _equations(jax.make_jaxpr(function)(*args).jaxpr):
+        shapes = [_shape(variable) for variable in equation.invars]
+        if equation.primitive.name != "dot_general" or [len(shape) for shape in shapes] != [2, 2]:
+            continue
+        (contracted, _), _ = equation.params["dimension_numbers"]
+        left, inner = shapes[0], math.prod(shapes[0][axis] for axis in contracted)
+        rows = math.prod(left) // inner
+        found[rows, inner, math.prod(shapes[1]) // inner] += repeats
+    return dict(found)
+
+
+def _equations(jaxpr: Jaxpr, repeats: int = 1) -> Iterator[tuple[int, JaxprEqn]]:
+    """Yields every equation, however deep, with how often it runs; a while loop's body counts once."""
+    for equation in jaxpr.eqns:
+        yield repeats, equation
+        inside = repeats * equation.params["length"] if equation.primitive.name == "scan" else repeats
+        for inner in _inner(equation.params):
+            yield from _equations(inner, inside)
 
 
 def _flops(jaxpr: Jaxpr) -> int:

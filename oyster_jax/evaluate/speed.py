@@ -1,200 +1,139 @@
-"""How fast a world is: live stepping, and the training steps beside what the machine's matrix product reaches."""
+"""How fast a world is: an action at a time, many worlds at once, from a cold start, and in how much memory."""
 
 import dataclasses
-import json
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int32
 
-from oyster_jax.evaluate.machine import machine, versions
-
-#: Ticks of a run that are not counted: the first compiles, the next few fill caches.
-WARM_UP = 20
-
-#: A run is flat if its median here, and `FLATNESS_REACH` ticks around it, is the same late as early.
-FLATNESS_EARLY, FLATNESS_LATE, FLATNESS_REACH = 500, 5_000, 100
-
-PEAK_SIZE = 2048
+from oyster_jax.core.model import WorldModel
+from oyster_jax.core.tick import compile_tick
+from oyster_jax.data.policies import StickyPolicy
+from oyster_jax.evaluate.batching import batch_figure
+from oyster_jax.evaluate.figure import Figure
+from oyster_jax.evaluate.memory import state_figures
+from oyster_jax.evaluate.startup import start_figures
+from oyster_jax.evaluate.stepping import EARLY, WARM_UP, paired_flatness, run_world, stepping_figures
+from oyster_jax.typing import Params
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Figure:
-    """One measured number.
+class SpeedConfig:
+    """How thoroughly speed is measured.
 
     Attributes:
-      name: as in `interactive.tick.p50`.
-      value: the number.
-      unit: as in `ms`.
-      spread: 10th and 90th percentile of what the number was taken from, in the same unit; None where it has none.
-      conditions: what it depends on beside machine and versions, JSON-ready.
+      ticks: of the interactive run; 27,000 are half an hour at 15 ticks a second.
+      rounds: turns in which the end of that run is compared with its tick 100.
+      batches: how many worlds at once.
+      batch_ticks: of one rollout of a batch.
+      batch_rounds: rollouts of a batch that are measured.
+      starts: pairs of a cold and a warm start of a fresh process.
+      seed: of the world and of its actions.
     """
 
-    name: str
-    value: float
-    unit: str
-    spread: tuple[float, float] | None
-    conditions: dict[str, Any] = dataclasses.field(default_factory=dict)
+    ticks: int = 27_000
+    rounds: int = 20
+    batches: tuple[int, ...] = (1, 8, 32, 128)
+    batch_ticks: int = 16
+    batch_rounds: int = 5
+    starts: int = 3
+    seed: int = 0
 
-
-def surroundings() -> dict[str, Any]:
-    """Returns what all figures of one run share: machine (and how busy it is by now) and versions."""
-    return {"machine": machine(), "versions": versions()}
-
-
-def as_line(figure: Figure, surroundings: dict[str, Any]) -> str:
-    """Returns a figure as one line of JSON."""
-    return json.dumps(dataclasses.asdict(figure) | surroundings, ensure_ascii=False)
-
-
-def read_lines(path: Path) -> dict[str, Figure]:
-    """Reads lines that `as_line` wrote, by name; of figures of one name the last counts.
-
-    Raises:
-      ValueError: a line is not a figure.
-    """
-    names = {field.name for field in dataclasses.fields(Figure)}
-    found = {}
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            data = json.loads(line)
-            figure = Figure(**{name: data[name] for name in names})
-        except (ValueError, KeyError, TypeError) as error:
+    def __post_init__(self) -> None:
+        if self.ticks <= WARM_UP:
             raise ValueError(
-                f"Line {number} of {path} is not a figure ({error!r}); give a file of lines that this tool printed."
-            ) from error
-        found[figure.name] = figure
-    return found
+                f"A run has to be longer than its {WARM_UP} ticks of warm-up, but {self.ticks} were asked for."
+            )
+        if any(batch < 1 for batch in self.batches):
+            raise ValueError(f"A batch has at least one world, but the batches were {list(self.batches)}.")
+        for name in ("batch_ticks", "batch_rounds"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"The {name} must be at least one, but were {getattr(self, name)}.")
+        for name in ("rounds", "starts"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"The {name} cannot be fewer than none, but were {getattr(self, name)}.")
+
+    @classmethod
+    def quick(cls, seed: int = 0) -> Self:
+        """Returns a size that takes about half a minute and shows what is grossly wrong."""
+        return cls(ticks=600, rounds=3, batches=(1, 8), batch_ticks=8, batch_rounds=2, starts=1, seed=seed)
 
 
-def step_times[State](
-    tick: Callable[[State, int], tuple[State, Any]], state: State, actions: Int32[np.ndarray, "ticks"]
-) -> Float[np.ndarray, "ticks"]:
-    """Steps a world as someone who plays it does: one action, one tick, the frame as NumPy on the host.
+#: Ticks of one turn of the paired comparison.
+TURN = 50
+
+
+def measure_speed(
+    model: WorldModel,
+    params: Params,
+    config: SpeedConfig,
+    *,
+    start: Sequence[str] | None = None,
+    conditions: dict[str, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Figure]:
+    """Measures everything that the report says of speed.
 
     Args:
-      tick: returns the next state and its frame.
-      state: where to begin.
-      actions: one a tick, in one continuous run.
-
-    Returns:
-      Milliseconds of each tick.
+      model: the world's model.
+      params: its parameters.
+      config: how thoroughly.
+      start: a command for `startup.start_figures`; without one, nothing is started.
+      conditions: what every figure shall say of itself, as in `{"world": "coinrun"}`.
+      progress: told the ticks of the interactive run done and to do.
     """
-    times = np.empty(len(actions))
-    for index, action in enumerate(actions.tolist()):
-        began = time.perf_counter()
-        state, frame = tick(state, action)
-        np.asarray(frame)
-        times[index] = time.perf_counter() - began
-    return 1000 * times
-
-
-def stepping_figures(times: Float[np.ndarray, "ticks"], conditions: dict[str, Any]) -> list[Figure]:
-    """Returns median, 99th percentile, rate and, of a run that is long enough, flatness.
-
-    Flatness is the median around tick 5,000 over the median around tick 500: 1 where stepping does not slow down. Its
-    spread is the same ratio between the 10th percentiles and between the 90th.
-
-    Raises:
-      ValueError: the run is no longer than its warm-up.
-    """
-    counted = times[WARM_UP:]
-    if len(counted) == 0:
-        raise ValueError(f"A run has to be longer than its {WARM_UP} ticks of warm-up, but it had {len(times)} ticks.")
-    conditions = conditions | {"ticks": len(times), "warm_up": WARM_UP}
-
-    def figure(name: str, value: float, unit: str, spread: np.ndarray) -> Figure:
-        ends = (float(spread.min()), float(spread.max()))
-        return Figure(name=f"interactive.{name}", value=float(value), unit=unit, spread=ends, conditions=conditions)
-
-    middle, tail = np.percentile(counted, (50, 99))
-    reach = np.percentile(counted, (10, 90))
-    figures = [
-        figure("tick.p50", middle, "ms", reach),
-        figure("tick.p99", tail, "ms", reach),
-        figure("rate", 1000 / np.mean(counted), "ticks/s", 1000 / reach),
-    ]
-    if len(times) >= FLATNESS_LATE + FLATNESS_REACH:
-        early, late = (
-            np.percentile(times[at - FLATNESS_REACH : at + FLATNESS_REACH], (10, 50, 90))
-            for at in (FLATNESS_EARLY, FLATNESS_LATE)
-        )
-        ratio = late / early
-        figures.append(figure("flatness", ratio[1], "late/early", ratio[[0, 2]]))
+    about = dict(conditions or {})
+    figures = interactive_figures(model, params, config, conditions=about, progress=progress)
+    figures += list(batch_figures(model, params, config, conditions=about))
+    if start is not None and config.starts:
+        figures += start_figures(start, starts=config.starts, conditions=about)
     return figures
 
 
-def matmul_peak(*, size: int = PEAK_SIZE, repeats: int = 20) -> Figure:
-    """Measures a bfloat16 product of two row-major square matrices, the fastest form there is on a CPU."""
-    left, right = (jax.random.normal(jax.random.key(seed), (size, size)).astype(jnp.bfloat16) for seed in range(2))
-    multiply = jax.jit(lambda x, y: x @ y)
-    times = _times(lambda: multiply(left, right), repeats)
-    rates = 2 * size**3 / times / 1e9
-    return _rate_figure("matmul.peak", rates, "GFLOP/s", {"size": size, "dtype": "bfloat16"})
-
-
-def training_figures[State](
-    name: str,
-    step: Callable[[State], tuple[State, Any]],
-    state: State,
+def interactive_figures(
+    model: WorldModel,
+    params: Params,
+    config: SpeedConfig,
     *,
-    steps: int,
-    frames: int,
-    flops: int,
-    peak: Figure,
     conditions: dict[str, Any],
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[Figure]:
-    """Measures a training step: frames/s, GFLOP/s of its matrix products, and their share of the measured peak.
+    """Measures one long run, one action at a time: latency, rate, flatness, memory.
 
     Args:
-      name: of the stage.
-      step: takes the next batch and does one update; waited for after every call.
-      state: where training begins; given away.
-      steps: how many updates are measured, after two that are not.
-      frames: frames a step.
-      flops: of the matrix products of a step.
-      peak: what `matmul_peak` found.
-      conditions: sizes and settings, JSON-ready.
+      model: the world's model.
+      params: its parameters.
+      config: how thoroughly.
+      conditions: of the figures.
+      progress: told the ticks done and to do.
     """
-
-    def update() -> Any:
-        nonlocal state
-        state, metrics = step(state)
-        return metrics
-
-    times = _times(update, steps)
-    conditions = conditions | {"steps": steps, "frames": frames, "gflop": round(flops / 1e9, 2)}
-    rates = flops / times / 1e9
-    return [
-        _rate_figure(f"train.{name}.frames", frames / times, "frames/s", conditions),
-        _rate_figure(f"train.{name}.matmul", rates, "GFLOP/s", conditions),
-        _rate_figure(f"train.{name}.share", rates / peak.value, "of the peak", conditions | {"peak": peak.value}),
-    ]
-
-
-def compare(before: dict[str, Figure], after: dict[str, Figure]) -> list[tuple[Figure, Figure, float]]:
-    """Pairs the figures that both have, in the order of `before`, each with its ratio after/before."""
-    pairs = [(figure, after[name]) for name, figure in before.items() if name in after]
-    return [(old, new, new.value / old.value if old.value else float("nan")) for old, new in pairs]
+    tick = compile_tick(model, params, donate=True)
+    state = jax.jit(model.reset)(params, jax.random.key(config.seed))
+    policy = StickyPolicy(model.spec.action, 1, config.seed)
+    actions = np.concatenate([policy.act(np.zeros(1, bool)) for _ in range(config.ticks)])
+    weights = state_figures(state, tick, conditions)
+    run = run_world(tick, state, actions, progress)
+    figures = stepping_figures(run, conditions)
+    if run.early is not None and config.rounds:
+        # Both moments go on from states of the same run under the same actions.
+        about = conditions | {"early": EARLY, "late": config.ticks}
+        paired = paired_flatness(tick, run.early, run.last, actions[:TURN], rounds=config.rounds, conditions=about)
+        figures.append(paired)
+    return figures + weights
 
 
-def _times(call: Callable[[], Any], repeats: int) -> np.ndarray:
-    """Returns seconds of each call after two for compiling and warming up."""
-    times = []
-    for _ in range(repeats + 2):
-        began = time.perf_counter()
-        jax.block_until_ready(call())
-        times.append(time.perf_counter() - began)
-    return np.asarray(times[2:])
-
-
-def _rate_figure(name: str, rates: np.ndarray, unit: str, conditions: dict[str, Any]) -> Figure:
-    low, middle, high = (float(value) for value in np.percentile(rates, (10, 50, 90)))
-    return Figure(name=name, value=middle, unit=unit, spread=(low, high), conditions=conditions)
+def batch_figures(
+    model: WorldModel, params: Params, config: SpeedConfig, *, conditions: dict[str, Any]
+) -> Iterator[Figure]:
+    """Yields the rate of each batch as it is measured, see `batching.batch_figure`."""
+    for batch in config.batches:
+        yield batch_figure(
+            model,
+            params,
+            batch=batch,
+            ticks=config.batch_ticks,
+            rounds=config.batch_rounds,
+            seed=config.seed,
+            conditions=conditions,
+        )

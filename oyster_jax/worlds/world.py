@@ -12,12 +12,19 @@ from jaxtyping import UInt8
 from oyster_jax.core.rollout import Observe
 from oyster_jax.core.spec import WorldSpec, as_action_ids
 from oyster_jax.core.state import Status, WorldState
+from oyster_jax.core.tick import Tick, compile_tick
 from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.typing import Frame, Params, PRNGKey
 from oyster_jax.worlds.errors import WorldError
 
 type Action = str | int | np.integer
 type Actions = str | Sequence[str | int] | np.ndarray
+
+
+def _nothing(params: Params, state: WorldState) -> tuple[()]:
+    """Observes nothing: the tick that remains is compiled as all others are, and so gives the same numbers."""
+    del params, state
+    return ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,19 +98,24 @@ class World:
         Raises:
           ValueError: there is no such action; the sentence lists the known ones.
         """
-        return self._advance(self.params, state, self._id(action))
+        return self._observed(_nothing)(state, self._id(action))[0]
 
     def render(self, state: WorldState) -> UInt8[np.ndarray, "height width 3"]:
         """Returns the frame that the state shows."""
         return np.asarray(self._render(self.params, state))
 
-    def tick(self, state: WorldState, action: Action) -> tuple[WorldState, Frame]:
+    def tick(self, state: WorldState, action: Action, *, donate: bool = False) -> tuple[WorldState, Frame]:
         """Returns the state one tick later and its frame, in one compiled call; the frame stays on the device.
+
+        Args:
+          state: of now.
+          action: its name or id.
+          donate: use `state` up, so that nothing of it is copied; for whoever keeps none but the newest.
 
         Raises:
           ValueError: there is no such action.
         """
-        return self._observed(None)(self.params, state, self._id(action))
+        return self._observed(None, donate)(state, self._id(action))
 
     def stream(
         self, state: WorldState, actions: Actions, *, observe: Observe | None = None
@@ -120,7 +132,7 @@ class World:
         """
         tick = self._observed(observe)
         for action in as_action_ids(self.spec.action, actions):
-            state, seen = tick(self.params, state, action)
+            state, seen = tick(state, action)
             yield state, seen
 
     def rollout(self, state: WorldState, actions: Actions, *, observe: Observe | None = None) -> tuple[WorldState, Any]:
@@ -169,10 +181,6 @@ class World:
         return jax.jit(self.model.encode)
 
     @functools.cached_property
-    def _advance(self) -> Any:
-        return jax.jit(self.model.advance)
-
-    @functools.cached_property
     def _render(self) -> Any:
         return jax.jit(self.model.render)
 
@@ -181,17 +189,11 @@ class World:
         return jax.jit(self.model.readouts)
 
     @functools.cached_property
-    def _ticks(self) -> dict[Observe | None, Any]:
+    def _ticks(self) -> dict[tuple[Observe | None, bool], Tick]:
         return {}
 
-    def _observed(self, observe: Observe | None) -> Any:
+    def _observed(self, observe: Observe | None, donate: bool = False) -> Tick:
         """Returns the compiled step with `observe`, kept for the next call with the same function."""
-        if observe not in self._ticks:
-            look = observe or self.model.render
-
-            def tick(params: Params, state: WorldState, action: Any) -> tuple[WorldState, Any]:
-                state = self.model.advance(params, state, action)
-                return state, look(params, state)
-
-            self._ticks[observe] = jax.jit(tick)
-        return self._ticks[observe]
+        if (observe, donate) not in self._ticks:
+            self._ticks[observe, donate] = compile_tick(self.model, self.params, observe=observe, donate=donate)
+        return self._ticks[observe, donate]

@@ -6,7 +6,7 @@ import pytest
 
 from oyster_jax.cli import bench
 from oyster_jax.cli.main import main
-from oyster_jax.evaluate import speed
+from oyster_jax.evaluate import training_speed
 from tests.cli import tiny
 
 #: The smallest experiment whose two stages take a CoinRun frame.
@@ -48,26 +48,56 @@ def world(tmp_path_factory):
     return tiny.store(tmp_path_factory.mktemp("worlds") / "tiny")
 
 
+def lines_of(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
 def test_stepping_is_measured_and_two_runs_compare(world, tmp_path, capsys):
     assert run("interactive", "--world", world, "--ticks", 30, "--steps", 1) == 0
     printed = capsys.readouterr().out
     lines = [json.loads(line) for line in printed.splitlines()]
-    assert [line["name"] for line in lines] == ["interactive.tick.p50", "interactive.tick.p99", "interactive.rate"]
+    names = ["interactive.tick.p50", "interactive.tick.p99", "interactive.rate", "state.bytes", "state.leaves"]
+    assert [line["name"] for line in lines][:5] == names
     for line in lines:
-        assert line["value"] > 0
+        assert line["value"] >= 0
         assert line["conditions"]["steps"] == 1
-        assert line["conditions"]["ticks"] == 30
         assert line["machine"]["cores"] >= 1
+    assert lines[0]["conditions"]["ticks"] == 30
     (tmp_path / "lines").write_text(printed)
     assert run("compare", tmp_path / "lines", tmp_path / "lines") == 0
     assert "1.000" in capsys.readouterr().out
+
+
+def test_batches_are_measured(world, capsys):
+    assert run("batch", "--world", world, "--sizes", 1, 3, "--ticks", 2, "--rounds", 1) == 0
+    lines = lines_of(capsys)
+    assert [line["name"] for line in lines] == ["batch.1.rate", "batch.3.rate"]
+    assert all(line["value"] > 0 for line in lines)
+
+
+def test_starts_are_measured_in_processes_of_their_own(world, capsys):
+    assert run("start", "--world", world, "--starts", 1) == 0
+    values = {line["name"]: line["value"] for line in lines_of(capsys)}
+    assert 0 < values["start.cold.frame"] < values["start.cold.tick"]
+    assert 0 < values["start.warm.frame"] < values["start.warm.tick"]
+    assert values["memory.peak.warm"] > 50
+
+
+def test_levers_and_products_are_measured(world, capsys):
+    assert run("levers", "--world", world, "--ticks", 5, "--rounds", 1) == 0
+    assert {"lever.arguments.tick", "lever.apart.donated.ratio"} <= {line["name"] for line in lines_of(capsys)}
+    assert run("products", "--world", world, "--rounds", 1) == 0
+    lines = lines_of(capsys)
+    assert lines[-1]["name"].startswith("product.tick.")
+    # The widest layer of the tiny world: features of 16 to queries, keys, values and a hidden layer.
+    assert any("x16x" in line["name"] for line in lines)
 
 
 @pytest.mark.parametrize("part", ["tokenizer", "dynamics"])
 def test_training_is_measured_beside_the_peak(part, tmp_path, capsys, monkeypatch):
     pytest.importorskip("procgen_gym")
     monkeypatch.setattr(bench, "_RECORDED", 1_000)
-    monkeypatch.setattr(speed, "matmul_peak", functools.partial(speed.matmul_peak, size=64))
+    monkeypatch.setattr(training_speed, "matmul_peak", functools.partial(training_speed.matmul_peak, size=64))
     (tmp_path / "small.py").write_text(EXPERIMENT)
     with jax.numpy_dtype_promotion("standard"):  # Optax's schedules mix integers and floats.
         assert run(f"train-{part}", tmp_path / "small.py", "--updates", 2) == 0
@@ -87,6 +117,9 @@ def test_training_is_measured_beside_the_peak(part, tmp_path, capsys, monkeypatc
     [
         (("interactive", "--world", "nowhere"), "There is no world 'nowhere'"),
         (("interactive", "--ticks", 20), "longer than its 20 ticks"),
+        (("batch", "--sizes", 0), "at least one world"),
+        (("start", "--starts", 0), "--starts must be at least one"),
+        (("levers", "--rounds", 0), "--rounds must be at least one"),
         (("compare", "no-file", "no-file"), "no-file"),
         (("train-dynamics", "no-file.py"), "There is no configuration file no-file.py"),
         (("train-tokenizer", "--updates", 0), "At least one update"),

@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from oyster_jax.evaluate.flops import matmul_flops
+from oyster_jax.evaluate.flops import matmul_flops, matmul_shapes
 
 X = jax.ShapeDtypeStruct((4, 8), jnp.float32)
 W = jax.ShapeDtypeStruct((8, 8), jnp.float32)
@@ -44,3 +44,15 @@ def test_a_loop_without_a_known_end_is_refused():
 
     with pytest.raises(ValueError, match="while loop"):
         matmul_flops(endless, X, W)
+
+
+def test_products_are_listed_by_shape_with_how_often_they_run():
+    w = jax.ShapeDtypeStruct((8, 8), jnp.float32)
+
+    def repeated(x, w):
+        x, _ = jax.lax.scan(lambda x, _: (jax.jit(jnp.matmul)(x, w), None), x, None, length=7)
+        return x @ w[:, :2], jnp.einsum("bij,bjk->bik", x[None], w[None])
+
+    # Attention's products, with a batch axis, have no weights and are left out.
+    x = jax.ShapeDtypeStruct((4, 8), jnp.float32)
+    assert matmul_shapes(repeated, x, w) == {(4, 8, 8): 7, (4, 8, 2): 1}
