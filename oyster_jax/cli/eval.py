@@ -12,16 +12,15 @@ import tyro
 
 if TYPE_CHECKING:
     from oyster_jax.data.dataset import EpisodeDataset
-    from oyster_jax.data.sources.procgen import Procgen
     from oyster_jax.evaluate.open_loop import Progress
     from oyster_jax.evaluate.section import Section
     from oyster_jax.evaluate.suite import Suite
     from oyster_jax.worlds.world import World
 
 #: Each is a module of `evaluate.sections`, in the order in which they are measured and shown.
-SECTIONS = ("fidelity", "control")
+SECTIONS = ("fidelity", "revealed", "frechet", "control", "physics", "permanence", "drift", "speed")
 
-type SectionName = Literal["fidelity", "control"]
+type SectionName = Literal["fidelity", "revealed", "frechet", "control", "physics", "permanence", "drift", "speed"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,7 +34,7 @@ class Config:
     only: tuple[SectionName, ...] = ()
     """Sections to measure; unless given, all that the world and the data allow."""
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Small counts: minutes instead of a quarter of an hour, and wider intervals."""
+    """Small counts and a short long run: minutes instead of the better part of an hour, and wider intervals."""
     windows: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """How many stretches of the recording are simulated; 256 unless given, 48 with --quick."""
     context: Annotated[int, tyro.conf.arg(metavar="N")] = 8
@@ -109,30 +108,37 @@ def _measured(config: Config, suite: "Suite", skipped: dict[str, str]) -> "Itera
 
 def _suite(config: Config, world: "World") -> "Suite":
     from oyster_jax.cli.errors import UsageError
+    from oyster_jax.cli.first_frame import first_frame_command
     from oyster_jax.data.errors import DatasetError
-    from oyster_jax.evaluate.held_out import held_out_recording
+    from oyster_jax.evaluate.held_out import held_out_source
+    from oyster_jax.evaluate.judge import has_judge, load_judge
     from oyster_jax.evaluate.open_loop import OpenLoopConfig
     from oyster_jax.evaluate.suite import Suite
+    from oyster_jax.worlds.registry import find
 
     windows = config.windows if config.windows is not None else 48 if config.quick else 256
     try:
         OpenLoopConfig(windows=windows, context=config.context, seed=config.seed)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    source: Procgen | None = None
+    source, judge = None, None
     with contextlib.suppress(DatasetError):
-        learned = held_out_recording(world.record["training"]).source
-        source = learned  # pyright: ignore[reportAssignmentType]
+        source = held_out_source(world.record["training"])
+    folder = find(config.world)
+    if has_judge(folder):
+        judge = load_judge(folder)
     return Suite(
         model=world.model,
         params=world.params,
         name=world.name,
         recording=lambda: _recording(config, world),
         source=source,
+        judge=judge,
         windows=windows,
         context=config.context,
         seed=config.seed,
         quick=config.quick,
+        start=first_frame_command(config.world, config.steps),
         conditions={"world": world.name, "digest": world.record["digest"], "steps": world.model.sampler.steps},
         report=_bar,
     )

@@ -33,6 +33,23 @@ def cache_home() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "oyster"
 
 
+def held_out_source(training: Mapping[str, Any]) -> Procgen:
+    """Returns the simulator of the game that a world learned, with the look that it learned, entities included.
+
+    Args:
+      training: the entry of that name in the world's `world.json`; its `config.recording` says what it learned from.
+
+    Raises:
+      DatasetError: it does not say, or it was no Procgen game.
+    """
+    try:
+        learned = training["config"]["recording"]["source"]
+        # Entities tell where the camera stood, and so what had been on screen before.
+        return Procgen(**{name: learned[name] for name in _OPTIONS}, entities=True)
+    except (KeyError, TypeError) as error:
+        raise DatasetError(f"The world does not say of which Procgen game it was learned; {_INSTEAD}.") from error
+
+
 def held_out_recording(training: Mapping[str, Any]) -> RecordConfig:
     """Returns how to record levels that a world has not seen, of the game and with the look that it learned.
 
@@ -42,13 +59,8 @@ def held_out_recording(training: Mapping[str, Any]) -> RecordConfig:
     Raises:
       DatasetError: it does not say, or it was no Procgen game.
     """
-    try:
-        learned = training["config"]["recording"]
-        # Entities tell where the camera stood, and so what had been on screen before.
-        source = Procgen(**{name: learned["source"][name] for name in _OPTIONS}, entities=True)
-        policy = learned["policy"]
-    except (KeyError, TypeError) as error:
-        raise DatasetError(f"The world does not say of which Procgen game it was learned; {_INSTEAD}.") from error
+    source = held_out_source(training)
+    policy = training["config"]["recording"].get("policy", "sticky")
     return RecordConfig(source=source, frames=FRAMES, levels=LEVELS, policy=policy, seed=SEED)
 
 

@@ -46,7 +46,7 @@ def write_clips(folder: Path, clips: Sequence[Clip], *, rate: float) -> list[Pat
     paths = []
     for clip in clips:
         path = folder / f"{clip.name}.webp"
-        write_clip(path, _beside(list(clip.sides.values())), rate=rate)
+        write_clip(path, _beside(list(clip.sides.values())), rate=clip.rate or rate)
         paths.append(path)
     return paths
 

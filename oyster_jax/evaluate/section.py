@@ -49,11 +49,13 @@ class Clip:
       name: of its file, without an ending.
       caption: one sentence.
       sides: what each is called, from left to right, with its uint8 frames `[ticks, height, width, 3]`; all alike.
+      rate: frames a second, the world's own unless given.
     """
 
     name: str
     caption: str
     sides: dict[str, np.ndarray]
+    rate: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

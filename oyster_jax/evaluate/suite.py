@@ -3,13 +3,45 @@
 import contextlib
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
 
 from oyster_jax.core.model import WorldModel
 from oyster_jax.data.dataset import EpisodeDataset
-from oyster_jax.data.sources.procgen import Procgen
+from oyster_jax.data.errors import DatasetError
+from oyster_jax.data.sources.source import Source
 from oyster_jax.evaluate.open_loop import Measurements, OpenLoopConfig, Progress, measure
 from oyster_jax.typing import Params
+
+#: Beyond the 32 ticks that most episodes last: horizons, and how many windows of 256 are simulated so far.
+FAR = (((64, 128), 64), ((256,), 48))
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """What sections ask of a judge; `evaluate.judge.Judge` is one."""
+
+    @property
+    def buttons(self) -> tuple[str, ...]:
+        """The buttons that `presses` tells of."""
+        ...
+
+    def presses(self, frames: np.ndarray) -> np.ndarray:
+        """Returns how likely each button was held between frames `[ticks, …]`: `[ticks - 1, buttons]`."""
+        ...
+
+    def motion(self, frames: np.ndarray) -> np.ndarray:
+        """Returns how far the camera moved between frames `[ticks, …]`, in tiles: `[ticks - 1, 2]`."""
+        ...
+
+    def agents(self, frames: np.ndarray) -> np.ndarray:
+        """Returns how many agents each frame shows."""
+        ...
+
+    def features(self, frames: np.ndarray) -> np.ndarray:
+        """Returns features of each frame: `[frames, features]`."""
+        ...
 
 
 class Report(Protocol):
@@ -57,8 +89,8 @@ class Suite:
         params: Params,
         name: str,
         recording: Callable[[], EpisodeDataset],
-        source: Procgen | None = None,
-        judge: Any = None,
+        source: Source | None = None,
+        judge: Reader | None = None,
         windows: int = 256,
         context: int = 8,
         seed: int = 0,
@@ -86,6 +118,46 @@ class Suite:
     def opened(self) -> EpisodeDataset | None:
         """The recording, if some section has needed it."""
         return self.__dict__.get("dataset")
+
+    @property
+    def simulator(self) -> Source:
+        """The simulator that the world was learned from.
+
+        Raises:
+          DatasetError: it is not known.
+        """
+        if self.source is None:
+            raise DatasetError(f"The world '{self.name}' does not say of which simulator it was learned.")
+        return self.source
+
+    @property
+    def reader(self) -> Reader:
+        """The judge.
+
+        Raises:
+          DatasetError: the world has none.
+        """
+        if self.judge is None:
+            raise DatasetError(f"The world '{self.name}' has no judge, networks trained on real frames, in its folder.")
+        return self.judge
+
+    @functools.cached_property
+    def far(self) -> list[Measurements]:
+        """Open-loop rollouts of more ticks, of windows of different episodes, as far as episodes are long enough."""
+        measured = []
+        for horizons, windows in FAR:
+            config = OpenLoopConfig(
+                windows=max(self.windows * windows // 256, 1),
+                context=self.context,
+                horizons=horizons,
+                random=False,
+                spread=True,
+                seed=self.seed,
+                shown=2,
+            )
+            if self.dataset.lengths.max(initial=0) >= config.length:
+                measured.append(self.measure(config))
+        return measured
 
     @functools.cached_property
     def near(self) -> Measurements:

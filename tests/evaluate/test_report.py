@@ -46,7 +46,7 @@ def test_the_report_survives_json_and_says_what_was_tried(sections, tmp_path):
 
 
 def test_what_is_no_number_is_null(tmp_path):
-    section = Section(name="a", title="A", about="", figures={1: math.nan, "b": np.float32(2), "c": (np.arange(2),)})
+    section = Section(name="a", title="A", about="", figures={"1": math.nan, "b": np.float32(2), "c": (np.arange(2),)})
     said = report([section], [], world={"name": "w"}, dataset=None, config={}, command="c")
     assert said["figures"]["a"] == {"1": None, "b": 2.0, "c": [[0, 1]]}
     json.dumps(said, allow_nan=False)
@@ -60,6 +60,22 @@ def test_targets_are_held_beside_what_was_found():
         ("whole-frame PSNR at 1 tick", "≥ 30 dB", True),
     ]
     assert [(o.bound, o.met) for o in full][:1] == [("≥ 36 dB", True)]
+
+
+def test_a_target_waits_for_a_run_that_is_long_enough():
+    short = {"drift": {"ticks": 900, "sharpness_ratio": {"value": 1.2}}}
+    long = {"drift": {"ticks": 27_000, "sharpness_ratio": {"value": 1.2}}}
+    assert outcomes(short, full=False) == []
+    assert [(o.bound, o.met) for o in outcomes(long, full=False)] == [("0.9 – 1.1", False)]
+
+
+def test_gravity_is_that_of_the_best_source_there_is():
+    def figures(**sources):
+        return {"physics": {"flights": {"sources": {"jumps": sources}}}}
+
+    entities, position = ({"gravity_error": {"value": error}} for error in (9.0, 2.0))
+    assert [o.found for o in outcomes(figures(position=None, entities=entities), full=False)] == [9.0]
+    assert [o.found for o in outcomes(figures(position=position, entities=entities), full=False)] == [2.0]
 
 
 def test_the_page_tells_everything_and_escapes_names(sections, tmp_path):
@@ -110,7 +126,7 @@ def test_the_sheet_shows_the_truth_above_the_world(tmp_path):
 def test_clips_show_their_sides_beside_each_other(tmp_path):
     path, _ = write_clips(tmp_path, clips(), rate=15.0)
     with Image.open(path) as picture:
-        assert (picture.size, picture.n_frames) == ((34, 16), 5)
+        assert (picture.size, getattr(picture, "n_frames", 1)) == ((34, 16), 5)
         picture.seek(3)
         shown = np.asarray(picture.convert("RGB"))
     np.testing.assert_array_equal(shown[:, :16], clips()[0].sides["truth"][3])

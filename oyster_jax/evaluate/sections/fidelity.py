@@ -5,14 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from oyster_jax.evaluate.open_loop import CEILING, COPY_LAST, MODEL, RANDOM_ACTIONS, Measurements, OpenLoopConfig
+from oyster_jax.evaluate.open_loop import CEILING, COPY_LAST, MODEL, RANDOM_ACTIONS, Measurements
 from oyster_jax.evaluate.open_loop_figures import Figures, RegionFigures, figures
 from oyster_jax.evaluate.section import Clip, Plot, Section, Table, cell, value
 from oyster_jax.evaluate.suite import Suite
-
-#: Beyond the 32 ticks that most episodes last: horizons, and how many windows are simulated for them. Few episodes last
-#: so long, which is why these windows are of different ones.
-FAR = (((64, 128), 64), ((256,), 48))
 
 _LINES = {
     MODEL: ("true actions", "tab:blue", "-"),
@@ -37,10 +33,11 @@ def run(suite: Suite) -> Section:
     Raises:
       DatasetError: the recording is not held out, not of this world, or too short.
     """
-    groups = [suite.near, *_far(suite)]
+    groups = [suite.near, *suite.far]
     found = figures(groups)
-    both = found.seen is not None and found.earlier is not None
-    seen_tables = (_seen_table(found, found.seen, found.earlier),) if both else ()
+    seen_tables = ()
+    if found.seen is not None and found.earlier is not None:
+        seen_tables = (_seen_table(found, found.seen, found.earlier),)
     return Section(
         name="fidelity",
         title="Fidelity",
@@ -50,24 +47,6 @@ def run(suite: Suite) -> Section:
         plots=_plots(suite, found),
         clips=_clips(groups),
     )
-
-
-def _far(suite: Suite) -> list[Measurements]:
-    """Returns the groups of long rollouts for which some episode is long enough."""
-    measured = []
-    for horizons, windows in FAR:
-        config = OpenLoopConfig(
-            windows=max(suite.windows * windows // 256, 1),
-            context=suite.context,
-            horizons=horizons,
-            random=False,
-            spread=True,
-            seed=suite.seed,
-            shown=2,
-        )
-        if suite.dataset.lengths.max(initial=0) >= config.length:
-            measured.append(suite.measure(config))
-    return measured
 
 
 def _table(suite: Suite, found: Figures) -> Table:
