@@ -2,11 +2,13 @@
 
     .venv/bin/python tools/release_world.py weights configs/coinrun_nano.py RUN --name coinrun
     .venv/bin/oyster eval --world coinrun --out eval-coinrun
+    .venv/bin/python tools/release_world.py judge configs/coinrun_nano.py RUN oyster_jax/worlds/coinrun --data HELD_OUT
     .venv/bin/python tools/release_world.py figures oyster_jax/worlds/coinrun eval-coinrun/report.json
 
 CARD.md is written by people and left alone; read it again when the weights or figures have changed.
 """
 
+import contextlib
 import dataclasses
 import importlib.util
 import json
@@ -14,17 +16,21 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
+from oyster_jax.data.dataset import EpisodeDataset
+from oyster_jax.data.manifest import HELD_OUT
+from oyster_jax.evaluate.judge import load_judge, save_judge
 from oyster_jax.evaluate.machine import machine, versions
 from oyster_jax.train.checkpoint import CheckpointError
 from oyster_jax.train.experiment import ExperimentConfig
+from oyster_jax.train.judge import judge_accuracy
 from oyster_jax.train.loop import TrainConfig
-from oyster_jax.train.stages import finished
+from oyster_jax.train.stages import finished, finished_judge
 from oyster_jax.worlds.record import RECORD, read_record
 from oyster_jax.worlds.registry import load
 from oyster_jax.worlds.storage import save_world
@@ -52,6 +58,20 @@ class Weights:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class JudgeOf:
+    """Puts the judge of a run into a world's folder, with how well it reads levels that it has not seen."""
+
+    config: tyro.conf.Positional[Path]
+    """The configuration file that the run was started with."""
+    run: tyro.conf.Positional[Path]
+    """The run's folder."""
+    world: tyro.conf.Positional[Path]
+    """The world's folder."""
+    data: Path
+    """A recording of held-out levels with entities."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Figures:
     """Copies the main figures of a report of `oyster eval` into world.json."""
 
@@ -61,20 +81,18 @@ class Figures:
     """report.json of `oyster eval --world` this one."""
 
 
-type Command = Annotated[Weights, tyro.conf.subcommand("weights")] | Annotated[Figures, tyro.conf.subcommand("figures")]
+type Command = (
+    Annotated[Weights, tyro.conf.subcommand("weights")]
+    | Annotated[JudgeOf, tyro.conf.subcommand("judge")]
+    | Annotated[Figures, tyro.conf.subcommand("figures")]
+)
 
 
 def release(command: Weights) -> Path:
     """Writes the world and loads it once; returns its folder."""
     config, folder = _experiment(command.config), command.out or WORLDS / command.name
-    with tempfile.TemporaryDirectory() as copied:
-        # Restoring cleans up after interrupted saves, which the run may be in the middle of: so not in its own folder.
-        for stage in ("tokenizer", *config.dynamics_stages):
-            source = command.run / stage / "checkpoints"
-            if not source.is_dir():
-                continue
-            shutil.copytree(source, Path(copied) / stage / "checkpoints", ignore=shutil.ignore_patterns("*tmp*"))
-        model, params = finished(config, Path(copied))
+    with _copied(command.run, ("tokenizer", *config.dynamics_stages)) as copied:
+        model, params = finished(config, copied)
     training = {
         "config": dataclasses.asdict(config),
         "seed": config.seed,
@@ -87,18 +105,58 @@ def release(command: Weights) -> Path:
     return folder
 
 
+def release_judge(command: JudgeOf) -> Path:
+    """Writes judge.json and judge.safetensors and loads them once; returns the world's folder."""
+    config = _experiment(command.config)
+    with _copied(command.run, ("judge",)) as copied:
+        network, params = finished_judge(config, copied)
+    assert config.judge is not None, "a judge has just been read"
+    steps, hours = _stage_cost(command.run / "judge" / "metrics.jsonl", config.judge.training)
+    dataset = EpisodeDataset(command.data)
+    if (split := dataset.manifest.provenance.split) != HELD_OUT:
+        raise ValueError(
+            f"{command.data} holds {split} levels, which a judge knows; give a recording of held-out ones."
+        )
+    facts = {
+        "training": {
+            "config": dataclasses.asdict(config.judge),
+            "recording": dataclasses.asdict(config.recording),
+            "seed": config.seed,
+            "steps": steps,
+            "hours": round(hours, 2),
+            "versions": versions(),
+        },
+        "held_out": dataclasses.asdict(judge_accuracy(network, params, dataset)),
+    }
+    save_judge(command.world, network, params, facts)
+    load_judge(command.world)
+    return command.world
+
+
+@contextlib.contextmanager
+def _copied(run: Path, stages: Iterable[str]) -> Iterator[Path]:
+    """Copies the checkpoints that there are: restoring cleans up after saves that the run may be in the middle of."""
+    with tempfile.TemporaryDirectory() as copied:
+        for stage in stages:
+            source = run / stage / "checkpoints"
+            if source.is_dir():
+                shutil.copytree(source, Path(copied) / stage / "checkpoints", ignore=shutil.ignore_patterns("*tmp*"))
+        yield Path(copied)
+
+
 def add_figures(command: Figures) -> Path:
     """Puts figures into a world's record; returns its path."""
     record, report = read_record(command.world), json.loads(command.report.read_text("utf-8"))
     if report["world"]["digest"] != record["digest"]:
         raise ValueError(f"{command.report} is about other weights than those in {command.world}; evaluate these.")
-    found = report["figures"]
+    found, effect = report["figures"]["fidelity"], report["figures"]["control"]["effect"]
     record["figures"] = {
         **{f"psnr_{h}": round(found["psnr"]["model"][h]["value"], 2) for h in HORIZONS},
         **{f"gain_{h}": round(found["gain"][h]["value"], 2) for h in HORIZONS},
         "tokenizer_psnr": round(found["ceiling_psnr"]["value"], 2),
-        "delta_psnr_4": round(found["effect"]["pooled"]["value"], 2),
-        "measured": {name: report["measured"][name] for name in ("windows", "episodes")}
+        "delta_psnr_4": round(effect["pooled"]["value"], 2),
+        "targets": {target["label"]: round(target["found"], 3) for target in report["targets"]},
+        "measured": {name: found[name][HORIZONS[0]] for name in ("windows", "episodes")}
         | {name: report[name] for name in ("command", "time")},
     }
     path = command.world / RECORD
@@ -144,7 +202,13 @@ def main() -> int:
     """Runs the command that the arguments name."""
     command = tyro.cli(Command, description=__doc__)  # pyright: ignore[reportArgumentType]
     try:
-        written = release(command) if isinstance(command, Weights) else add_figures(command)
+        match command:
+            case Weights():
+                written = release(command)
+            case JudgeOf():
+                written = release_judge(command)
+            case Figures():
+                written = add_figures(command)
     except (CheckpointError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,11 +1,21 @@
+import dataclasses
+import functools
 import importlib.util
 import json
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
+from oyster_jax.data.manifest import FIRST_HELD_OUT_LEVEL
+from oyster_jax.data.record import RecordConfig, record
+from oyster_jax.data.sources.procgen import Procgen
+from oyster_jax.evaluate.judge import load_judge
+from oyster_jax.models import inverse_dynamics
+from oyster_jax.models.inverse_dynamics import JudgeConfig
 from oyster_jax.testing import tiny_model, tiny_params
+from oyster_jax.train.judge import judge_accuracy
 from oyster_jax.worlds.registry import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,12 +72,16 @@ def test_figures_are_those_of_the_same_weights(tool, released, tmp_path):
     report = {
         "world": {"digest": load(released).record["digest"]},
         "figures": {
-            "psnr": {"model": at},
-            "gain": at,
-            "ceiling_psnr": estimate,
-            "effect": {"pooled": estimate},
+            "fidelity": {
+                "psnr": {"model": at},
+                "gain": at,
+                "ceiling_psnr": estimate,
+                "windows": {"1": 3},
+                "episodes": {"1": 2},
+            },
+            "control": {"effect": {"pooled": estimate}},
         },
-        "measured": {"windows": 3, "episodes": 2, "chosen": [[0, 1]]},
+        "targets": [{"label": "tokenizer PSNR", "found": 21.98765, "met": False}],
         "command": "oyster eval",
         "time": "2030-01-01T00:00:00Z",
     }
@@ -76,9 +90,29 @@ def test_figures_are_those_of_the_same_weights(tool, released, tmp_path):
     tool.add_figures(tool.Figures(world=released, report=path))
     figures = load(released).record["figures"]
     assert (figures["psnr_1"], figures["gain_8"], figures["tokenizer_psnr"]) == (21.99, 21.99, 21.99)
+    assert figures["targets"] == {"tokenizer PSNR": 21.988}
+    assert figures["measured"]["episodes"] == 2
     path.write_text(json.dumps(report | {"world": {"digest": "sha256:other"}}))
     with pytest.raises(ValueError, match="other weights"):
         tool.add_figures(tool.Figures(world=released, report=path))
+
+
+def test_a_judge_is_put_into_the_world_with_what_it_reads_of_unseen_levels(tool, run, tmp_path, monkeypatch):
+    network = JudgeConfig(press_features=8, motion_features=8, detector_features=8)
+    params = inverse_dynamics.init(network, jax.random.key(0))
+    monkeypatch.setattr(tool, "finished_judge", lambda *_: (network, params))
+    for name, first in (("held_out", FIRST_HELD_OUT_LEVEL), ("train", 0)):
+        source = Procgen(entities=True)
+        config = RecordConfig(source=source, frames=400, levels=(first, first + 20), environments=4)
+        record(config, tmp_path / name)
+    monkeypatch.setattr(tool, "judge_accuracy", functools.partial(judge_accuracy, batches=1, batch=16))
+    command = tool.JudgeOf(config=CONFIG, run=run, world=tmp_path / "world", data=tmp_path / "held_out")
+    judge = load_judge(tool.release_judge(command))
+    assert judge.buttons == network.buttons
+    assert judge.record["held_out"]["frames"] == 16
+    assert judge.record["training"]["recording"]["levels"] == [0, 200_000]
+    with pytest.raises(ValueError, match="train levels"):
+        tool.release_judge(dataclasses.replace(command, data=tmp_path / "train"))
 
 
 def test_a_run_without_checkpoints_is_refused(tool, tmp_path):
