@@ -24,6 +24,7 @@ from oyster_jax.models.presets import preset
 from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.experiment import ExperimentConfig
+from oyster_jax.train.judge import JudgeTraining
 from oyster_jax.train.loop import TrainConfig
 from oyster_jax.train.optimizer import OptimizerConfig
 from oyster_jax.train.self_rollout import SelfRolloutConfig
@@ -67,11 +68,12 @@ def get_config() -> ExperimentConfig:
         dynamics=dynamics,
         dynamics_loss=DynamicsLossConfig(objective=ObjectiveConfig(ramp=0.0, zero=0.5, bootstrap=0.125)),
         dynamics_training=TrainConfig(
-            steps=3000,
+            steps=2000,
             batch=12,
             window=25,
             average_decay=0.998,
             optimizer=OptimizerConfig(learning_rate=4e-3, warmup=60, decay=0.4),
         ),
-        self_rollouts=(self_rollout(ticks=4, steps=300), self_rollout(ticks=16, steps=300)),
+        self_rollouts=(self_rollout(ticks=4, steps=150), self_rollout(ticks=16, steps=300)),
+        judge=JudgeTraining(),
     )

@@ -6,8 +6,8 @@ to the whole frame. The head mixes the trunk's features with a noisy next latent
 (shortcut forcing, see `diffusion`). A tick therefore costs trunk + K · head, not K + 1 whole networks (arXiv
 2509.24527 runs the whole network K + 1 times).
 
-With a spatial map (see `spatial_map`) the trunk also says how the camera moves, and the head is given a draft: what the
-map shows there. It then predicts how the frame differs from the draft.
+With a spatial map (see `spatial_map`) the trunk is told how the camera moved and says how it will move next, and the
+head is given a draft: what the map shows there. It then predicts how the frame differs from the draft.
 """
 
 import dataclasses
@@ -29,6 +29,9 @@ from oyster_jax.typing import Actions, Array, Bool, Float, Int32, Latents, Param
 
 #: Pixels of camera motion for which a read-out of 1 stands, a usual step of a platformer.
 MOTION_SCALE = 4.0
+
+#: Wavelengths in pixels of the sines and cosines by which the trunk is told of motion.
+MOTION_WAVES = (16.0, 8.0, 4.0, 2.0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -180,18 +183,29 @@ class Dynamics(nnx.Module):
         )
         self.out = Dense(width, inputs, rngs=rngs, scale=0.0, bias=True)
         self.readouts = Heads(config.readouts, width, config.merge, config.columns, rngs=rngs)
-        self.motion = Dense(config.registers * width, 4, rngs=rngs, scale=0.0, bias=True) if config.map else None
+        self.embed_motion = Dense(2 + 4 * len(MOTION_WAVES), width, rngs=rngs) if config.map else None
+        self.motion = Dense(config.registers * width, 2, rngs=rngs, scale=0.0, bias=True) if config.map else None
 
     def tokens(
-        self, latents: Latents, previous: Latents, actions: Actions, noise: Float[Array, "*batch"]
+        self,
+        latents: Latents,
+        previous: Latents,
+        actions: Actions,
+        noise: Float[Array, "*batch"],
+        motion: Float[Array, "*batch 2"] | None = None,
     ) -> Float[Array, "*batch slots width"]:
-        """Embeds what a tick is given: its latent, the one before, the action, the noise level of the latents."""
+        """Embeds what a tick is given: its latent, the one before, the action, the noise level of the latents.
+
+        With a map also how the camera moved to the latent's frame from the one before, in pixels; zero where none was.
+        """
         pair = jnp.concatenate([self._merged(latents), self._merged(previous)], axis=-1)
         x = self.embed(pair.astype(self.dtype)).astype(jnp.float32)
         x = x + lifted(self.place[...], x.ndim)
         registers = self.registers[...]
         registers = jnp.broadcast_to(lifted(registers, x.ndim), (*x.shape[:-2], *registers.shape))
         given = self.actions(actions) + self.noise_level(noise)
+        if motion is not None and self.embed_motion is not None:
+            given = given + self._moved(self.embed_motion, motion)
         return jnp.concatenate([x, registers], axis=-2) + given[..., None, :]
 
     def features_of_sequence(self, x: Float[Array, "batch ticks slots width"], window: Int32[Array, ""] | int) -> Array:
@@ -231,13 +245,22 @@ class Dynamics(nnx.Module):
         return out if draft is None else out + draft[..., : self.config.channels]
 
     def camera_motion(
-        self, features: Float[Array, "*batch slots width"]
-    ) -> tuple[Float[Array, "*batch 2"], Float[Array, "*batch 2"]]:
-        """Reads how the camera moved to the newest frame, and how it will move to the next: pixels, x right, y down."""
+        self, features: Float[Array, "*batch slots width"], motion: Float[Array, "*batch 2"]
+    ) -> Float[Array, "*batch 2"]:
+        """Reads how the camera will move to the next frame: as it did before, `motion`, and what changes that.
+
+        Pixels a tick, x to the right and y downwards.
+        """
         assert self.motion is not None, "only worlds with a map are asked"
         registers = rms_norm(features[..., self.config.coarse :, :])
-        read = self.motion(registers.reshape(*registers.shape[:-2], -1).astype(self.dtype)).astype(jnp.float32)
-        return MOTION_SCALE * read[..., :2], MOTION_SCALE * read[..., 2:]
+        change = self.motion(registers.reshape(*registers.shape[:-2], -1).astype(self.dtype)).astype(jnp.float32)
+        return motion + MOTION_SCALE * change
+
+    @staticmethod
+    def _moved(embed: Dense, motion: Array) -> Array:
+        waves = (2 * jnp.pi) / jnp.array(MOTION_WAVES)
+        phase = (motion[..., None] * lifted(waves, motion.ndim + 1)).reshape(*motion.shape[:-1], -1)
+        return embed(jnp.concatenate([motion / MOTION_SCALE, jnp.sin(phase), jnp.cos(phase) - 1], axis=-1))
 
     def read(self, features: Float[Array, "*batch slots width"]) -> Float[Array, "*batch outputs"]:
         """Reads reward, end and entities of the coming tick."""

@@ -89,7 +89,9 @@ class WorldNetwork:
         empty = self._empty(key)
 
         def denoise(noisy: Array, signal: Array, size: Array) -> Array:
-            x = model.tokens(noisy, empty.latent, jnp.int32(model.actions.begin), 1 - signal)
+            x = model.tokens(
+                noisy, empty.latent, jnp.int32(model.actions.begin), 1 - signal, empty.memory.get("motion")
+            )
             ring, memory = empty.cache["ring"], empty.memory["associative"]
             features, _, _ = model.features_of_step(x, ring, memory, empty.step)
             return model.denoise(features, noisy, signal, size)
@@ -108,7 +110,7 @@ class WorldNetwork:
 
         def tick(state: WorldState, seen: tuple[Array, Array, Array]) -> tuple[WorldState, None]:
             frame, latent, action = seen
-            _, state = self._felt(model, state, frame, action, jnp.float32(0))
+            _, state = self._felt(model, state, frame, spatial_map.SEARCH, action, jnp.float32(0))
             return state.replace(latent=latent, step=state.step + 1), None
 
         state = self._empty(key).replace(latent=latents[0])
@@ -121,7 +123,8 @@ class WorldNetwork:
         allowed = (action >= 0) & (action < self.spec.action.count)
         taken = jnp.where(allowed, action, self.spec.action.names.index(self.spec.action.idle))
         shown = self.render(params, state) if self.dynamics.map else None
-        features, felt = self._felt(model, state, shown, taken, jnp.float32(self.sampler.history_noise))
+        noise_level = jnp.float32(self.sampler.history_noise)
+        features, felt = self._felt(model, state, shown, spatial_map.TOUCH, taken, noise_level)
         draft = self.draft(params, felt)
         noise = jax.random.normal(tick_key(state.key, state.step, "advance"), state.latent.shape)
         size = 1 / self.sampler.finest if self.sampler.expected and self.sampler.steps == 1 else None
@@ -218,24 +221,29 @@ class WorldNetwork:
         )
 
     def _felt(
-        self, model: Dynamics, state: WorldState, shown: Frame | None, action: Action, noise: Array
+        self,
+        model: Dynamics,
+        state: WorldState,
+        shown: Frame | None,
+        pyramid: spatial_map.Pyramid,
+        action: Action,
+        noise: Array,
     ) -> tuple[Array, WorldState]:
-        """Runs the trunk over the state's newest latent, whose frame is `shown`.
+        """Runs the trunk over the state's newest latent, whose frame is `shown`, and puts that frame on the map.
 
         Returns:
           The trunk's features, and the state with what it now remembers of that frame.
         """
-        x = model.tokens(state.latent, state.cache["previous"], action, noise)
-        remembered = state.memory["associative"]
-        features, ring, remembered = model.features_of_step(x, state.cache["ring"], remembered, state.step)
-        memory = {"associative": remembered}
+        memory, motion = dict(state.memory), None
         if self.dynamics.map and shown is not None:
-            came, goes = model.camera_motion(features)
-            # The first frame came from nowhere.
-            position = state.memory["position"] + jnp.where(state.step > 0, came, 0.0)
-            position = spatial_map.registered(state.memory["canvas"], position, shown)
-            canvas = spatial_map.write(state.memory["canvas"], position, shown)
-            memory |= {"canvas": canvas, "position": position, "motion": goes}
+            position = spatial_map.registered(memory["canvas"], self._position(state), shown, pyramid)
+            motion = position - memory["position"]
+            memory |= {"canvas": spatial_map.write(memory["canvas"], position, shown), "position": position}
+        x = model.tokens(state.latent, state.cache["previous"], action, noise, motion)
+        ring, remembered = state.cache["ring"], memory["associative"]
+        features, ring, memory["associative"] = model.features_of_step(x, ring, remembered, state.step)
+        if motion is not None:
+            memory["motion"] = model.camera_motion(features, motion)
         cache = {"ring": ring, "previous": state.latent}
         return features, state.replace(cache=cache, memory=memory, readout=model.read(features))
 

@@ -36,6 +36,7 @@ class DynamicsLossConfig:
       outcome: weight of reward and terminal read-outs.
       entities: weight of the entity read-out.
       motion: weight of the camera's motion, which a map needs.
+      motion_noise: standard deviation in pixels of the errors with which the trunk is told of it.
     """
 
     objective: ObjectiveConfig = ObjectiveConfig()
@@ -46,7 +47,8 @@ class DynamicsLossConfig:
     dream: float = 0.2
     outcome: float = 0.05
     entities: float = 0.02
-    motion: float = 0.01
+    motion: float = 0.02
+    motion_noise: float = 0.15
 
 
 def dynamics_loss(
@@ -58,6 +60,7 @@ def dynamics_loss(
     key: PRNGKey,
     *,
     seen: Latents | None = None,
+    told: Float[Array, "batch ticks 2"] | None = None,
 ) -> tuple[Array, dict[str, Array]]:
     """Returns the loss of a batch of windows and its parts.
 
@@ -69,17 +72,21 @@ def dynamics_loss(
       batch: arrays `[batch, ticks, …]`, named as in `Episode`.
       key: of noise, levels and what is dropped.
       seen: `[batch, ticks, tokens, channels]`, the latents that the trunk is given instead of noisy true ones.
+      told: the camera's motion that it is told of instead of a noisy true one.
     """
     model = dynamics.bind(config, params)
     latents = batch["latents"].astype(jnp.float32)
-    keys = dict(zip(("noise", "action", "ring", "forcing", "dream"), jax.random.split(key, 5), strict=True))
+    keys = dict(zip(("noise", "action", "ring", "forcing", "dream", "motion"), jax.random.split(key, 6), strict=True))
     history, level = noisy_history(weights, latents, keys["noise"])
     if seen is not None:
         history, level = seen, jnp.zeros_like(level)
     previous = jnp.pad(history, ((0, 0), (1, 0), (0, 0), (0, 0)))[:, :-1]
     hidden = jax.random.bernoulli(keys["action"], weights.action_dropout, batch["actions"].shape)
     actions = jnp.where(hidden, UNLABELLED, batch["actions"])
-    x = model.tokens(history, previous, actions, level)
+    motion = told
+    if told is None and config.map:
+        motion = told_motion(weights, batch["motion"], keys["motion"])
+    x = model.tokens(history, previous, actions, level, motion)
     features = model.features_of_sequence(x, _window(config, weights, keys["ring"]))
     drafts = batch["drafts"][:, 1:].astype(jnp.float32) if config.map else None
 
@@ -92,8 +99,8 @@ def dynamics_loss(
     parts = {"forcing": forcing, "dream": dream, **readout_losses(config, spec, model.read(features), batch)}
     loss = forcing + weights.dream * dream + weights.outcome * (parts["reward"] + parts["terminal"])
     loss = loss + weights.entities * parts["entities"]
-    if config.map:
-        parts["motion"] = motion_loss(model, features, batch["motion"])
+    if motion is not None:
+        parts["motion"] = motion_loss(model.camera_motion(features, motion), batch["motion"])
         loss = loss + weights.motion * parts["motion"]
     return loss, parts
 
@@ -115,18 +122,21 @@ def dream_loss(model: Dynamics, objective: ObjectiveConfig, latents: Array, key:
     signal, size = draw_levels(level_key, clean.shape[:2], objective.finest, 1, 0.0)
     noisy = mix(clean, jax.random.normal(noise_key, clean.shape), signal)
     begin = jnp.full(clean.shape[:2], model.actions.begin, jnp.int32)
-    features = model.features_of_sequence(model.tokens(noisy, jnp.zeros_like(clean), begin, 1 - signal), 1)
+    still = jnp.zeros((*clean.shape[:2], 2)) if model.motion is not None else None
+    x = model.tokens(noisy, jnp.zeros_like(clean), begin, 1 - signal, still)
+    features = model.features_of_sequence(x, 1)
     return jnp.mean(jnp.square(model.denoise(features, noisy, signal, size) - clean))
 
 
-def motion_loss(model: Dynamics, features: Array, motion: Float[Array, "batch ticks 2"]) -> Array:
-    """Returns the error of both read-outs of the camera's motion, in pixels: mean absolute, but smooth below a quarter.
+def told_motion(weights: DynamicsLossConfig, motion: Float[Array, "batch ticks 2"], key: PRNGKey) -> Array:
+    """Returns the camera's motion as a world would find it: not exactly, and none at a window's first tick."""
+    found = motion + weights.motion_noise * jax.random.normal(key, motion.shape)
+    return found.at[:, 0].set(0.0)
 
-    The first tick of a window does not see the frame before it, so that how it came there is not asked.
-    """
-    came, goes = model.camera_motion(features)
-    errors = jnp.concatenate([came[:, 1:] - motion[:, 1:], goes[:, :-1] - motion[:, 1:]])
-    return jnp.mean(optax.losses.huber_loss(errors, delta=0.25)) / 0.25
+
+def motion_loss(read: Float[Array, "batch ticks 2"], motion: Float[Array, "batch ticks 2"]) -> Array:
+    """Returns how far the camera's motion to each next frame was misread, in pixels: absolute, but smooth below 1/4."""
+    return jnp.mean(optax.losses.huber_loss(read[:, :-1] - motion[:, 1:], delta=0.25)) / 0.25
 
 
 def readout_losses(config: DynamicsConfig, spec: WorldSpec, readout: Array, batch: Batch) -> dict[str, Array]:

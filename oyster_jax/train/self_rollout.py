@@ -52,28 +52,35 @@ class SelfRolloutConfig:
         return f"self_rollout_{self.ticks}"
 
 
-def own_history(network: WorldNetwork, params: Params, context: int, batch: Batch, key: PRNGKey) -> tuple[Array, Any]:
+def own_history(
+    network: WorldNetwork, params: Params, context: int, batch: Batch, key: PRNGKey
+) -> tuple[Array, Array | None, Array | None]:
     """Rolls every window out after its first `context` frames.
 
     Returns:
-      The latents that the model saw, `[batch, ticks, tokens, channels]`, true ones first, and the drafts that each was
-      made from, None without a map.
+      The latents that the model saw, `[batch, ticks, tokens, channels]`, true ones first; with a map also the drafts that
+      each was made from, and how its camera moved, `[batch, ticks, 2]`.
     """
 
     def roll(frames: Array, actions: Array, key: PRNGKey) -> Any:
         state = network.encode(params, frames[:context], actions[: context - 1], key)
 
         def observe(params: Params, state: WorldState) -> Any:
-            return state.latent, network.draft(params, state)
+            return state.latent, network.draft(params, state), state.memory.get("position")
 
-        return rollout(network, params, state, actions[context - 1 : -1], observe=observe)[1]
+        seen = rollout(network, params, state, actions[context - 1 : -1], observe=observe)[1]
+        return *seen, state.memory.get("position")
 
     keys = jax.random.split(key, len(batch["frames"]))
-    latents, drafts = jax.vmap(roll)(batch["frames"], batch["actions"], keys)
+    latents, drafts, positions, began = jax.vmap(roll)(batch["frames"], batch["actions"], keys)
     seen = jnp.concatenate([batch["latents"][:, :context].astype(jnp.float32), latents], axis=1)
-    if drafts is not None:
-        drafts = jnp.concatenate([batch["drafts"][:, :context].astype(jnp.float32), drafts], axis=1)
-    return seen, drafts
+    if drafts is None:
+        return seen, None, None
+    drafts = jnp.concatenate([batch["drafts"][:, :context].astype(jnp.float32), drafts], axis=1)
+    # A state knows where the camera was a tick ago; nobody asks how it came to the last frame.
+    moved = jnp.diff(jnp.concatenate([began[:, None], positions], axis=1), axis=1)
+    last = jnp.zeros_like(began)[:, None]
+    return seen, drafts, jnp.concatenate([batch["motion"][:, : context - 1].at[:, 0].set(0.0), moved, last], axis=1)
 
 
 def self_rollout_stage(
@@ -100,9 +107,9 @@ def self_rollout_stage(
     def loss(params: Params, batch: Batch, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
         own_key, loss_key = jax.random.split(key)
         still = {"tokenizer": tokenizer_params, "dynamics": jax.lax.stop_gradient(params)}
-        seen, drafts = jax.lax.stop_gradient(own_history(network, still, config.context, batch, own_key))
+        seen, drafts, told = jax.lax.stop_gradient(own_history(network, still, config.context, batch, own_key))
         batch = batch if drafts is None else {**batch, "drafts": drafts}
-        return dynamics_loss(network.dynamics, weights, dataset.spec, params, batch, loss_key, seen=seen)
+        return dynamics_loss(network.dynamics, weights, dataset.spec, params, batch, loss_key, seen=seen, told=told)
 
     def batches() -> BatchIterator:
         training = config.training

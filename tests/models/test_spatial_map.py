@@ -81,10 +81,12 @@ def waves(x: float, y: float) -> jax.Array:
 def test_a_frame_is_registered_where_it_fits(error: tuple[float, float]) -> None:
     canvas = spatial_map.write(spatial_map.blank(CONFIG), jnp.array([3.0, 5.0]), waves(3.0, 5.0))
     truth = np.array([4.4, 4.3])
-    found = spatial_map.registered(canvas, jnp.asarray(truth + error, jnp.float32), waves(*truth))
+    near = jnp.asarray(truth + error, jnp.float32)
+    found = spatial_map.registered(canvas, near, waves(*truth), spatial_map.SEARCH)
     np.testing.assert_allclose(found, truth, atol=0.1)
 
 
 def test_on_a_blank_canvas_a_frame_stays_where_it_is_said_to_be() -> None:
     where = jnp.array([1.5, -2.25])
-    np.testing.assert_allclose(spatial_map.registered(spatial_map.blank(CONFIG), where, frame(0)), where, atol=1e-6)
+    found = spatial_map.registered(spatial_map.blank(CONFIG), where, frame(0), spatial_map.SEARCH)
+    np.testing.assert_allclose(found, where, atol=1e-6)
