@@ -6,7 +6,8 @@ gives two rollouts:
 
     own PSNR       of x̂ᵃ against xᵃ, and of x̂ᵇ against xᵇ (mean squared errors pooled before the logarithm)
     other PSNR     of x̂ᵃ against xᵇ, and of x̂ᵇ against xᵃ
-    nearer         share of rollouts with a smaller squared error to their own truth than to the other's; ½ is chance
+    nearer         share of rollouts with a smaller squared error to their own truth than to the other's, of pairs
+                   whose truths differ by then; ½ is chance
     effect error   Σ ((x̂ᵃ - x̂ᵇ) - (xᵃ - xᵇ))² / Σ (xᵃ - xᵇ)² over pixels and pairs: the error of the treatment's
                    effect as an image; 0 is exact, 1 is a world in which actions do nothing
     displacement   | (p̂ᵃ - p̂ᵇ) - (pᵃ - pᵇ) | in tiles, with p the place of the camera: the same effect as a place
@@ -190,14 +191,15 @@ def counterfactual_figures(measurements: CounterfactualMeasurements) -> Counterf
     def at(index: int) -> BranchFigures:
         own, other = measurements.own[..., index], measurements.other[..., index]
         effect, size = measurements.effect[:, index], measurements.size[:, index]
-        # A rollout equally far from both truths, as where both still show the same, is right by half.
-        nearer = np.where(own == other, 0.5, own < other)
+        # Where both truths still show the same there is nothing to be nearer to.
+        differ = (size > 0).astype(np.float64)
+        nearer = np.where(own == other, 0.5, own < other).mean(axis=1) * differ
         apart = None if measurements.displacement is None else measurements.displacement[:, index]
         return BranchFigures(
             own_psnr=bootstrap.estimate(psnr, own.mean(axis=1)),
             other_psnr=bootstrap.estimate(psnr, other.mean(axis=1)),
             gain=bootstrap.estimate(lambda one, two: psnr(one) - psnr(two), own.mean(axis=1), other.mean(axis=1)),
-            nearer=bootstrap.estimate(lambda share: share, nearer.mean(axis=1)),
+            nearer=bootstrap.estimate(lambda right, of: right / np.maximum(of, 1e-9), nearer, differ),
             effect_error=bootstrap.estimate(lambda one, two: one / np.maximum(two, 1e-12), effect, size),
             displacement_error=None if apart is None else bootstrap.estimate(lambda mean: mean, apart),
         )

@@ -25,7 +25,7 @@ class Flight:
 
     Attributes:
       begin: the first speed in the air.
-      end: one past the last speed of free flight.
+      end: one past the last speed of free flight before the tick of landing.
       landing: the height at which the agent has landed.
     """
 
@@ -55,7 +55,10 @@ def find_flight(heights: Float[np.ndarray, "ticks"], *, shortest: int) -> Flight
     # Between free flight and landing there is at most the fastest fall and one tick cut short.
     stays = np.abs(np.diff(heights[begin + landing :])).max(initial=0) < EXACT
     falls = (speeds[end : begin + landing] < EXACT).all()
-    return Flight(begin=begin, end=end, landing=begin + landing) if stays and falls else None
+    if not (stays and falls):
+        return None
+    # A simulator may call the agent's speed none already at the tick in which it lands.
+    return Flight(begin=begin, end=min(end, begin + landing - 1), landing=begin + landing)
 
 
 def find_landing(speeds: Float[np.ndarray, "ticks"]) -> int | None:

@@ -2,8 +2,8 @@
 
 The agent stands on ground, jumps (on the spot, to the left, to the right) or walks off an edge; the learned world saw
 the frames before and flies on alone. Trials are clean flights in the simulator (`evaluate.flight`). The model's
-vertical speed v̂ is told by up to three sources, each compared with the simulator's v (tiles a tick, the difference of
-heights):
+vertical speed v̂ is told by up to three sources, each compared with the simulator's v in tiles a tick (the difference of
+heights; for entities, the speed that the simulator's own table says, which at a landing is another):
 
     position   differences of the camera's height that the world reads out
     entities   the agent's vertical speed in the entities that the world reads out
@@ -100,7 +100,8 @@ class PhysicsMeasurements:
       kinds: int32 `[trials]`, index into `KINDS`.
       levels: int32 `[trials]`.
       flights: each trial's flight in the simulator.
-      speeds: float64 `[trials, ticks]`, the simulator's vertical speeds in tiles a tick.
+      speeds: float64 `[trials, ticks]`, the simulator's vertical speeds in tiles a tick, by differences of heights.
+      table_speeds: the same by its entity table.
       read: by source, float64 of the same shape; None where the world or the caller has no such source.
       truth: uint8 `[shown, 1 + ticks, height, width, 3]`.
       frames: the same shape, what the world showed.
@@ -111,6 +112,7 @@ class PhysicsMeasurements:
     levels: Int32[np.ndarray, "trials"]
     flights: tuple[Flight, ...]
     speeds: Float64[np.ndarray, "trials ticks"]
+    table_speeds: Float64[np.ndarray, "trials ticks"]
     read: dict[str, np.ndarray | None]
     truth: UInt8[np.ndarray, "shown ticks height width 3"]
     frames: UInt8[np.ndarray, "shown ticks height width 3"]
@@ -196,6 +198,7 @@ def compare_flights(
         levels=trials.levels,
         flights=tuple(flight for flight in flights if flight is not None),
         speeds=np.diff(heights),
+        table_speeds=trials.courses[:, 0, trials.context :, COURSE.index("vy")].astype(np.float64),
         read={
             POSITION: None if simulated.positions is None else np.diff(simulated.positions[:, 0, :, 1].astype(float)),
             ENTITIES: _agent_speeds(simulated, float(agent)),
@@ -256,7 +259,7 @@ def _seen_speeds(motion: Motion, frames: np.ndarray) -> np.ndarray:
 
 def physics_figures(measurements: PhysicsMeasurements) -> PhysicsFigures:
     """Returns the figures, with intervals over levels."""
-    jumps = np.array([_is_jump(kind) for kind in measurements.kinds])
+    jumps = np.array([_is_jump(int(kind)) for kind in measurements.kinds])
     groups = {JUMPS: np.flatnonzero(jumps), FALLS: np.flatnonzero(~jumps)}
     return PhysicsFigures(
         trials={name: int(np.sum(measurements.kinds == kind)) for kind, name in enumerate(KINDS)},
@@ -278,18 +281,24 @@ def _true_slope(measurements: PhysicsMeasurements, index: int) -> float:
     return slope(measurements.speeds[index, flight.begin : flight.end])
 
 
+def _landing(speeds: np.ndarray, flight: Flight) -> int:
+    """Returns the tick of landing by some source, the end of the trial where it never lands."""
+    found = find_landing(speeds[flight.begin :])
+    return len(speeds) if found is None else flight.begin + found
+
+
 def _flight_figures(
     measurements: PhysicsMeasurements, name: str, members: np.ndarray, group: str
 ) -> FlightFigures | None:
     read = measurements.read[name]
     if read is None or len(members) == 0:
         return None
+    truth = measurements.table_speeds if name == ENTITIES else measurements.speeds
     rows = []
     for index in members:
-        flight, true, said = measurements.flights[index], measurements.speeds[index], read[index]
-        free, until = slice(flight.begin, flight.end), slice(0, flight.landing)
-        found = find_landing(said[flight.begin :])
-        late = abs((len(said) if found is None else flight.begin + found) - flight.landing)
+        flight, true, said = measurements.flights[index], truth[index], read[index]
+        landing, found = (_landing(speeds, flight) for speeds in (true, said))
+        free, until, late = slice(flight.begin, flight.end), slice(0, landing), abs(found - landing)
         apex = [max(np.cumsum(speeds[until]).max(), 0) for speeds in (said, true)]
         ratio = slope(said[free]) / slope(true[free])
         squared = np.square(said[until] - true[until])
