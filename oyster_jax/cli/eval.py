@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from oyster_jax.evaluate.open_loop import Progress
     from oyster_jax.evaluate.section import Section
     from oyster_jax.evaluate.suite import Suite
+    from oyster_jax.evaluate.targets import Outcome
     from oyster_jax.worlds.world import World
 
 #: Each is a module of `evaluate.sections`, in the order in which they are measured and shown.
@@ -56,51 +57,73 @@ def main(config: Config) -> int:
       DatasetError, WorldError, UsageError: something about the request was wrong.
     """
     import json
-    import shlex
 
     from oyster_jax.cli.eval_tables import print_outcomes, print_section, wide_console
     from oyster_jax.cli.opening import open_world
-    from oyster_jax.evaluate.page import write_page
-    from oyster_jax.evaluate.report import report, write_report
-    from oyster_jax.evaluate.targets import outcomes
+    from oyster_jax.evaluate.page import write_media
 
     world = open_world(config.world, config.steps)
     suite = _suite(config, world)
+    folder = config.out or Path(f"eval-{world.name}")
     console = wide_console()
     sections, skipped = [], {}
     for section in _measured(config, suite, skipped):
         sections.append(section)
+        write_media(folder, section, rate=world.spec.frame.rate)
+        # After every section: what has been measured is not lost if a later one is interrupted.
+        _write(folder, world, suite, sections, skipped)
         if not config.json:
             print_section(console, section)
-    figures = {section.name: section.figures for section in sections}
-    found = outcomes(figures, full=bool(suite.source and suite.source.backgrounds))
-    command = shlex.join(["oyster", *sys.argv[1:]])
-    asked = {name: getattr(suite, name) for name in ("windows", "context", "seed", "quick")}
-    written = report(sections, found, world=_about(world), dataset=suite.opened, config=asked, command=command)
-    written["skipped"] = skipped
-    folder = config.out or Path(f"eval-{world.name}")
-    path = write_report(folder, written)
-    page = write_page(folder, sections, found, written, skipped=skipped, rate=world.spec.frame.rate)
+    written, found = _write(folder, world, suite, sections, skipped)
     if config.json:
         print(json.dumps(written, indent=1))
         return 0
     print_outcomes(console, found)
     for name, why in skipped.items():
-        console.print(f"Not measured: {name}. {why}", highlight=False, soft_wrap=True)
-    console.print(f"Wrote {path} and {page}.", highlight=False, soft_wrap=True)
+        console.print(f"Not measured: {name}. {why}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"Wrote {folder}: report.json and index.html.", highlight=False, soft_wrap=True, markup=False)
     return 0
+
+
+def _write(
+    folder: Path, world: "World", suite: "Suite", sections: "list[Section]", skipped: dict[str, str]
+) -> "tuple[dict[str, Any], list[Outcome]]":
+    """Writes report and page of the sections that there are."""
+    import shlex
+
+    from oyster_jax.evaluate.page import write_page
+    from oyster_jax.evaluate.report import report, write_report
+    from oyster_jax.evaluate.targets import outcomes
+
+    figures = {section.name: section.figures for section in sections}
+    dataset = suite.opened
+    looks = [] if dataset is None else [dataset.manifest.provenance.options]
+    looks += [] if suite.source is None else [suite.source.options]
+    found = outcomes(figures, full=any(look.get("backgrounds", False) for look in looks))
+    written = report(
+        sections,
+        found,
+        world=_about(world),
+        dataset=dataset,
+        config={name: getattr(suite, name) for name in ("windows", "context", "seed", "quick")},
+        command=shlex.join(["oyster", *sys.argv[1:]]),
+    )
+    written["skipped"] = dict(skipped)
+    write_report(folder, written)
+    write_page(folder, sections, found, written, skipped=skipped)
+    return written, found
 
 
 def _measured(config: Config, suite: "Suite", skipped: dict[str, str]) -> "Iterator[Section]":
     """Yields the sections one after another; those that nobody asked for and that cannot be are told in `skipped`."""
     from oyster_jax.data.errors import DatasetError
 
-    # What no section can do without is refused before the first one is measured.
     for name in config.only or SECTIONS:
         module = importlib.import_module(f"oyster_jax.evaluate.sections.{name}")
         try:
             yield module.run(suite)
         except DatasetError as error:
+            # Where the first is impossible, the request is: there is no recording, or it is none of this world.
             if config.only or name == SECTIONS[0]:
                 raise
             skipped[name] = str(error)

@@ -51,6 +51,18 @@ _READ = (
 )
 
 
+def write_media(folder: Path, section: Section, *, rate: float) -> None:
+    """Writes the plots and clips of a section where the page in `folder` looks for them.
+
+    Args:
+      folder: of the page; what it held under the same names is replaced.
+      section: what was found.
+      rate: ticks of world time a second, the speed of clips that have none of their own.
+    """
+    write_plots(folder / PLOTS, section.plots)
+    write_clips(folder / CLIPS, section.clips, rate=rate)
+
+
 def write_page(
     folder: Path,
     sections: Sequence[Section],
@@ -58,21 +70,16 @@ def write_page(
     report: Mapping[str, Any],
     *,
     skipped: Mapping[str, str],
-    rate: float,
 ) -> Path:
-    """Writes `index.html` with its plots and clips into `folder` and returns the page's path.
+    """Writes `index.html` into `folder` and returns its path; `write_media` writes what it shows.
 
     Args:
-      folder: where to; what it held under the same names is replaced.
+      folder: where to; an earlier page is replaced.
       sections: what was found.
       outcomes: the targets beside it.
       report: what `report` returned.
       skipped: sections that could not be measured, with the reason.
-      rate: ticks of world time a second, the speed of the clips.
     """
-    for section in sections:
-        write_plots(folder / PLOTS, section.plots)
-        write_clips(folder / CLIPS, section.clips, rate=rate)
     name = html.escape(report["world"]["name"])
     links = "".join(f'<a href="#{section.name}">{html.escape(section.title)}</a>' for section in sections)
     parts = [

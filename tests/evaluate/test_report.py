@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oyster_jax.evaluate.page import write_page
+from oyster_jax.evaluate.page import write_media, write_page
 from oyster_jax.evaluate.pictures import sheet_ticks, write_clips, write_plots, write_sheet
 from oyster_jax.evaluate.report import report, write_report
 from oyster_jax.evaluate.section import Clip, Section, Table
@@ -88,7 +88,9 @@ def test_the_page_tells_everything_and_escapes_names(sections, tmp_path):
         figures={},
         tables=(Table(title="T", columns=("a", "b"), rows=(("1 < 2", "3"),), notes=("A note.",)),),
     )
-    page = write_page(tmp_path, [*found, extra], reached, said, skipped={"physics": "No source."}, rate=15.0)
+    for section in found:
+        write_media(tmp_path, section, rate=15.0)
+    page = write_page(tmp_path, [*found, extra], reached, said, skipped={"physics": "No source."})
     text = page.read_text()
     for words in (
         "&lt;walk&gt;",

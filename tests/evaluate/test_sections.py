@@ -2,12 +2,13 @@
 
 import functools
 import json
+import sys
 
 import numpy as np
 import pytest
 
 from oyster_jax.data.errors import DatasetError
-from oyster_jax.evaluate.page import write_page
+from oyster_jax.evaluate.page import write_media, write_page
 from oyster_jax.evaluate.report import report
 from oyster_jax.evaluate.sections import control, drift, frechet, permanence, physics, revealed, speed
 from oyster_jax.evaluate.suite import Suite
@@ -62,7 +63,8 @@ def check(section, tmp_path):
     said = report([section], found, world={"name": "w"}, dataset=None, config={}, command="c")
     json.dumps(said, allow_nan=False)
     assert outcomes(json.loads(json.dumps(said["figures"])), full=False) == found
-    write_page(tmp_path, [section], found, said, skipped={}, rate=15.0)
+    write_media(tmp_path, section, rate=15.0)
+    write_page(tmp_path, [section], found, said, skipped={})
     assert all(len(row) == len(table.columns) for table in section.tables for row in table.rows)
     assert all((tmp_path / "clips" / f"{clip.name}.webp").is_file() for clip in section.clips)
     return {outcome.label: outcome.met for outcome in found}
@@ -107,7 +109,7 @@ def test_physics(tmp_path, monkeypatch):
 
 
 def test_permanence(tmp_path, monkeypatch):
-    config = functools.partial(permanence.PermanenceConfig, absences=(4, 32), environments=16, patience=300)
+    config = functools.partial(permanence.PermanenceConfig, absences=(4, 32), environments=8, spacing=4, patience=240)
     monkeypatch.setattr(permanence, "PermanenceConfig", config)
     section = permanence.run(jump())
     assert check(section, tmp_path) == {"same place after 32 ticks away": True}
@@ -128,8 +130,10 @@ def test_drift(level, tmp_path, monkeypatch):
 def test_speed(level, tmp_path, monkeypatch):
     config = speed.SpeedConfig(ticks=60, rounds=0, batches=(2,), batch_ticks=2, batch_rounds=2)
     monkeypatch.setattr(speed.SpeedConfig, "quick", lambda seed: config)
-    section = speed.run(walk(level, conditions={"world": "walk"}))
+    start = [sys.executable, "-c", "raise SystemExit('no room')"]
+    section = speed.run(walk(level, conditions={"world": "walk"}, start=start))
     assert set(check(section, tmp_path)) == {"ticks a second", "99 % of ticks within"}
+    assert "no room" in section.tables[0].notes[0]
     assert section.figures["batch.2.rate"]["conditions"]["world"] == "walk"
 
 

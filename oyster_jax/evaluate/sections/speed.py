@@ -5,6 +5,7 @@ import dataclasses
 from oyster_jax.evaluate.figure import Figure
 from oyster_jax.evaluate.section import Section, Table
 from oyster_jax.evaluate.speed import SpeedConfig, measure_speed
+from oyster_jax.evaluate.startup import start_figures
 from oyster_jax.evaluate.suite import Suite
 
 _ABOUT = (
@@ -18,13 +19,19 @@ def run(suite: Suite) -> Section:
     """Measures speed."""
     config = SpeedConfig.quick(suite.seed) if suite.quick else SpeedConfig(seed=suite.seed)
     with suite.report("stepping", "ticks") as progress:
-        found = measure_speed(
-            suite.model, suite.params, config, start=suite.start, conditions=suite.conditions, progress=progress
-        )
+        found = measure_speed(suite.model, suite.params, config, conditions=suite.conditions, progress=progress)
+    notes = ()
+    if suite.start is not None and config.starts:
+        try:
+            found += start_figures(suite.start, starts=config.starts, conditions=suite.conditions)
+        except RuntimeError as error:
+            # A machine without room for a second process has no such figures; the others stand.
+            notes = (f"Starts were not measured: {error}",)
     table = Table(
         title="Speed and memory",
         columns=("figure", "value", "p10 to p90", "unit"),
         rows=tuple((figure.name, _number(figure.value), _spread(figure), figure.unit) for figure in found),
+        notes=notes,
     )
     return Section(
         name="speed",
