@@ -27,6 +27,8 @@ WARM_UP = 20
 EARLY = 100
 #: Ticks of a stretch whose median is compared, and the fewest stretches that say anything of flatness.
 STRETCH, STRETCHES = 1_000, 4
+#: Ticks of the shortest stretch, for the short runs of a first look.
+SHORTEST = 100
 
 #: Ticks between two looks at the memory.
 MEMORY_EVERY = 100
@@ -116,20 +118,17 @@ def flatness_figures(times: Float[np.ndarray, "ticks"], conditions: dict[str, An
     where stepping does not slow down.
     """
     counted = times[EARLY:]
-    stretch = min(STRETCH, len(counted) // STRETCHES)
-    if stretch < STRETCH // 10:
+    count = max(STRETCHES, len(counted) // STRETCH)
+    if len(counted) < count * SHORTEST:
         return []
-    count = len(counted) // stretch
-    stretches = counted[: count * stretch].reshape(count, stretch)
-    medians = np.median(stretches, axis=1)
+    stretches = np.array_split(counted, count)
+    medians = np.asarray([np.median(stretch) for stretch in stretches])
     about = conditions | {
-        "early": [EARLY, EARLY + stretch],
-        "late": [len(times) - stretch, len(times)],
+        "early": [EARLY, EARLY + len(stretches[0])],
+        "late": [len(times) - len(stretches[-1]), len(times)],
         "medians": [round(float(median), 3) for median in medians],
     }
-    low, middle, high = (
-        np.percentile(counted[-stretch:], at) / np.percentile(counted[:stretch], at) for at in (10, 50, 90)
-    )
+    low, middle, high = np.percentile(stretches[-1], (10, 50, 90)) / np.percentile(stretches[0], (10, 50, 90))
     first, second = np.triu_indices(count, 1)
     slope = np.median((medians[second] - medians[first]) / (second - first))
     begin = np.median(medians - slope * np.arange(count))

@@ -78,10 +78,12 @@ def test_a_run_that_slows_down_is_not_flat():
     for name in ("flatness", "trend"):
         assert steady[name].value == pytest.approx(1)
         # From the middle of the first thousand ticks to that of the last.
-        assert slower[name].value == pytest.approx((9 - 500 / 27_000) / (8 + 600 / 27_000), rel=1e-3)
-    assert steady["flatness"].conditions["early"] == [100, 1_100]
-    assert steady["flatness"].conditions["late"] == [26_000, 27_000]
+        assert slower[name].value == pytest.approx((9 - 517 / 27_000) / (8 + 617 / 27_000), rel=1e-3)
+    assert steady["flatness"].conditions["early"] == [100, 1_135]
+    assert steady["flatness"].conditions["late"] == [25_966, 27_000]
     assert len(steady["trend"].conditions["medians"]) == 26
+    assert stepping.flatness_figures(np.full(499, 8.0), {}) == []
+    assert len(stepping.flatness_figures(np.full(500, 8.0), {})) == 2
 
 
 def test_one_busy_minute_of_the_machine_does_not_move_the_trend():
