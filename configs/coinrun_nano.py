@@ -74,6 +74,6 @@ def get_config() -> ExperimentConfig:
             average_decay=0.998,
             optimizer=OptimizerConfig(learning_rate=4e-3, warmup=60, decay=0.4),
         ),
-        self_rollouts=(self_rollout(ticks=4, steps=150), self_rollout(ticks=16, steps=300)),
+        self_rollouts=(self_rollout(ticks=4, steps=150), self_rollout(ticks=16, steps=200)),
         judge=JudgeTraining(),
     )
