@@ -50,7 +50,7 @@ def state_figures(state: WorldState, tick: Tick, conditions: dict[str, Any]) -> 
     """
     size = tree_bytes(state)
 
-    def figure(name: str, value: float, unit: str) -> Figure:
+    def figure(name: str, value: int | float, unit: str) -> Figure:
         return Figure(name=name, value=float(value), unit=unit, spread=None, conditions=conditions)
 
     figures = [

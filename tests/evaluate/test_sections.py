@@ -96,11 +96,9 @@ def test_control(level, tmp_path):
 
 def test_physics(tmp_path, monkeypatch):
     small = {"trials": 2, "environments": 16, "spacing": 4, "patience": 400}
-    for name, ticks in (("PhysicsConfig", 20), ("CounterfactualConfig", 16)):
-        config = getattr(physics, name)
-        monkeypatch.setattr(
-            physics, name, lambda config=config, ticks=ticks, **given: config(**given | small, ticks=ticks)
-        )
+    flights, pairs = physics.PhysicsConfig, physics.CounterfactualConfig
+    monkeypatch.setattr(physics, "PhysicsConfig", lambda **given: flights(**given | small | {"ticks": 20}))
+    monkeypatch.setattr(physics, "CounterfactualConfig", lambda **given: pairs(**given | small))
     section = physics.run(jump())
     met = check(section, tmp_path)
     assert met == {"gravity error, jumps": True, "apex error": True, "share of landings within a tick": True}
