@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ def level(tmp_path_factory):
     return scroller.write(tmp_path_factory.mktemp("level") / "data")
 
 
-def figures(model, level):
+def figures(model, level) -> dict[int, Any]:
     return revealed_figures(measure_revealed(model, {}, level, CONFIG)).horizons
 
 
@@ -41,7 +43,7 @@ def test_a_world_that_draws_black_is_neither_varied_nor_plausible(level):
 
 def test_the_spread_of_inventions_is_that_of_their_keys(level):
     measured = measure_revealed(Walker(invents=True), {}, level, CONFIG)
-    found = revealed_figures(measured).horizons[20]
+    found: Any = revealed_figures(measured).horizons[20]
     # One brightness a rollout, uniform in [0, 1): two differ by sqrt(1/6) on average.
     assert 0.2 < found.diversity.value < 0.65
     shown = measured.frames

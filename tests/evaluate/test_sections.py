@@ -3,6 +3,7 @@
 import functools
 import json
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,7 +96,7 @@ def test_control(level, tmp_path):
 
 
 def test_physics(tmp_path, monkeypatch):
-    small = {"trials": 2, "environments": 16, "spacing": 4, "patience": 400}
+    small: dict[str, Any] = {"trials": 2, "environments": 16, "spacing": 4, "patience": 400}
     flights, pairs = physics.PhysicsConfig, physics.CounterfactualConfig
     monkeypatch.setattr(physics, "PhysicsConfig", lambda **given: flights(**given | small | {"ticks": 20}))
     monkeypatch.setattr(physics, "CounterfactualConfig", lambda **given: pairs(**given | small))
