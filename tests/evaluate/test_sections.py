@@ -97,8 +97,9 @@ def test_control(level, tmp_path):
 
 def test_physics(tmp_path, monkeypatch):
     small: dict[str, Any] = {"trials": 2, "environments": 16, "spacing": 4, "patience": 400}
+    long = small | {"ticks": 20}
     flights, pairs = physics.PhysicsConfig, physics.CounterfactualConfig
-    monkeypatch.setattr(physics, "PhysicsConfig", lambda **given: flights(**given | small | {"ticks": 20}))
+    monkeypatch.setattr(physics, "PhysicsConfig", lambda **given: flights(**given | long))
     monkeypatch.setattr(physics, "CounterfactualConfig", lambda **given: pairs(**given | small))
     section = physics.run(jump())
     met = check(section, tmp_path)
