@@ -97,7 +97,7 @@ def test_control(level, tmp_path):
 
 def test_physics(tmp_path, monkeypatch):
     small: dict[str, Any] = {"trials": 2, "environments": 16, "spacing": 4, "patience": 400}
-    long = small | {"ticks": 20}
+    long: dict[str, Any] = {**small, "ticks": 20}
     flights, pairs = physics.PhysicsConfig, physics.CounterfactualConfig
     monkeypatch.setattr(physics, "PhysicsConfig", lambda **given: flights(**given | long))
     monkeypatch.setattr(physics, "CounterfactualConfig", lambda **given: pairs(**given | small))
