@@ -175,8 +175,8 @@ def compare_branches(trials: Trials, simulated: Simulated, config: Counterfactua
         effect=_mean_square(change - expected),
         size=_mean_square(expected),
         displacement=displacement,
-        truth=trials.truth[: config.shown],
-        frames=simulated.frames[: config.shown],
+        truth=trials.truth[trials.examples(config.shown)],
+        frames=simulated.frames[trials.examples(config.shown)],
     )
 
 

@@ -205,8 +205,8 @@ def compare_flights(
             PROBE: None if motion is None else _seen_speeds(motion, frames),
             FLOOR: None if motion is None else _seen_speeds(motion, truth),
         },
-        truth=truth[: config.shown],
-        frames=frames[: config.shown],
+        truth=truth[trials.examples(config.shown)],
+        frames=frames[trials.examples(config.shown)],
     )
 
 

@@ -85,6 +85,7 @@ def compare_returns(trials: Trials, simulated: Simulated, absence: int, shown: i
         _compare(simulated, _scene(trials, index, int(tick), int(min(turn, tick - 1))))
         for index, (tick, turn) in enumerate(zip(ticks, turns, strict=True))
     ]
+    examples = trials.examples(shown)
     has_objects, has_position = simulated.entities is not None, simulated.positions is not None
     return Returns(
         kinds=trials.kinds,
@@ -98,9 +99,9 @@ def compare_returns(trials: Trials, simulated: Simulated, absence: int, shown: i
         departure=tuple(row.agreements[0] for row in rows) if has_objects else None,
         arrival=tuple(row.agreements[1] for row in rows) if has_objects else None,
         place_errors=np.array([row.place_error for row in rows]) if has_position else None,
-        truth=trials.truth[:shown, 0],
-        frames=simulated.frames[:shown, 0],
-        masks=np.stack([row.mask for row in rows[:shown]]) if shown else np.zeros((0,), bool),
+        truth=trials.truth[examples, 0],
+        frames=simulated.frames[examples, 0],
+        masks=np.stack([row.mask for row in rows])[examples],
     )
 
 

@@ -123,6 +123,11 @@ class Trials:
         """True frames from the last one of the context on: `1 + ticks` of them."""
         return self.frames[:, :, self.context - 1 :]
 
+    def examples(self, count: int) -> Int32[np.ndarray, "examples"]:
+        """Returns indices of at most `count` trials to look at, of all kinds in turn."""
+        rank = np.array([np.sum(self.kinds[:index] == kind) for index, kind in enumerate(self.kinds)])
+        return np.lexsort(np.stack([self.kinds, rank]))[:count].astype(np.int32)
+
 
 def course(spec: WorldSpec, entities: np.ndarray) -> np.ndarray:
     """Returns columns `COURSE` of the agent, `[…, 4]`, from entity tables `[…, capacity, fields]`."""
