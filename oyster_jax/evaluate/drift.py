@@ -75,7 +75,7 @@ class DriftConfig:
     context: int = 8
     chunk: int = 30
     phase: int = 900
-    branches: int = 8
+    branches: int = 16
     branch_ticks: int = 4
     look_every: int = 15
     real_windows: int = 128
@@ -119,12 +119,10 @@ class Futures:
     Attributes:
       other_actions: mean squared errors in [0, 1] between the policy's actions and random ones, `[pairs]`.
       other_noise: between the same actions with other noise.
-      worlds: which world each is of.
     """
 
     other_actions: np.ndarray
     other_noise: np.ndarray
-    worlds: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -140,6 +138,7 @@ class DriftMeasurements:
       agents: agents seen at every `look_every`-th tick, int32 `[worlds, looks]`; None without a judge.
       futures: by phase.
       readings: by phase; empty without a judge.
+      real_ends: how often an episode of the recording ended, in each 1,000 ticks, whatever ended it.
       real_looks: of real frames, float32 `[frames, statistics]`.
       real_episodes: which episode each is of.
       real_agents: int32 `[frames]`; None without a judge.
@@ -156,6 +155,7 @@ class DriftMeasurements:
     agents: np.ndarray | None
     futures: dict[str, Futures]
     readings: dict[str, Readings]
+    real_ends: float
     real_looks: np.ndarray
     real_episodes: np.ndarray
     real_agents: np.ndarray | None
@@ -277,7 +277,7 @@ class _Run:
         random = self._generator.integers(count, size=own.shape, dtype=np.int32)
         result = jax.tree.map(np.asarray, self._branch(self._params, self._states, own, random))
         sound = result.pop("sound")
-        return {name: array[sound] for name, array in result.items()} | {"worlds": np.flatnonzero(sound)}
+        return {name: array[sound] for name, array in result.items()}
 
     def measurements(self) -> DriftMeasurements:
         """Returns everything, with the same of real frames beside it."""
@@ -307,6 +307,7 @@ class _Run:
             agents=joined.get("agents"),
             futures=futures,
             readings=readings,
+            real_ends=1000 * len(self._dataset) / self._dataset.frames,
             real_looks=real_looks,
             real_episodes=np.repeat(episodes, frames.shape[1]),
             real_agents=real_agents,

@@ -61,6 +61,7 @@ class DriftFigures:
         changes nothing the first is the largest PSNR there is, and this says little.
       f1_loss: one minus macro F1 in the last minute over that in the first; None without a judge.
       respawns: how often a world ended, in each 1,000 ticks of one world.
+      real_respawns: how often an episode of the recording ended.
       broken: share of ticks at which a world stood still because of a non-finite number.
       minutes: by statistic, its mean in each stretch of a minute, over all worlds; `one_agent` among them.
     """
@@ -78,6 +79,7 @@ class DriftFigures:
     delta_psnr_loss: Estimate | None
     f1_loss: Estimate | None
     respawns: float
+    real_respawns: float
     broken: float
     minutes: dict[str, list[float]]
 
@@ -151,6 +153,7 @@ def drift_figures(measurements: DriftMeasurements) -> DriftFigures:
         delta_psnr_loss=compared("delta_psnr", early, lost),
         f1_loss=compared("macro_f1", early, lost),
         respawns=1000 * float(measurements.ended.mean()),
+        real_respawns=measurements.real_ends,
         broken=float(measurements.broken.mean()),
         minutes=_minutes(measurements),
     )
@@ -172,8 +175,9 @@ def _phase(measurements: DriftMeasurements, phase: str) -> dict[str, _Resampled]
     found = _seen(looks.reshape(-1, looks.shape[-1]), groups, agents, agent_groups, seed)
     found |= _f1(measurements.readings.get(phase), seed)
     futures = measurements.futures[phase]
-    if len(futures.worlds):
-        bootstrap = _Groups(futures.worlds, seed)
+    if count := len(futures.other_actions):
+        # Pairs leave from states that are as far from each other as the blocks of the other figures.
+        bootstrap = _Groups(np.arange(count), seed)
         found["effect"] = bootstrap.mean(futures.other_actions, np.sqrt)
         found["effect_psnr"] = bootstrap.mean(futures.other_actions, psnr)
         found["noise_psnr"] = bootstrap.mean(futures.other_noise, psnr)

@@ -82,7 +82,10 @@ class JudgeConfig:
           ValueError: a field is missing, unknown or out of range.
         """
         try:
-            return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+            fields: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
+            }
+            return cls(**fields)
         except TypeError as error:
             raise ValueError(f"This is not the description of a judge: {error}.") from error
 

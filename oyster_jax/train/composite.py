@@ -53,7 +53,7 @@ def _composite_one(
     shift = jax.random.randint(next(keys), (2,), 0, jnp.array([height, width]))
     # Half of the frames keep their agent in the middle, where it belongs.
     shift = jnp.where(jax.random.bernoulli(next(keys), 0.5), shift, 0)
-    frame = jnp.roll(frame, (shift[0], shift[1]), axis=(0, 1))
+    frame = jnp.roll(frame, shift, axis=(0, 1))
     places = (places + shift[None, ::-1].astype(jnp.float32)) % jnp.array([[width, height]], jnp.float32)
     own = (middle + shift) % jnp.array([height, width])
     frame, foreign = _transplant(config, frame, other, own, next(keys))

@@ -31,12 +31,15 @@ def frames():
 
 
 def test_readings_have_one_row_a_step_or_a_frame(judge, frames):
-    assert isinstance(judge, FrameReader)
     assert judge.presses(frames).shape == (69, 3)
     assert judge.motion(frames).shape == (69, 2)
     assert judge.agents(frames).shape == (70,)
     assert judge.features(frames).shape == (70, 8)
     assert 0 < judge.presses(frames).min() < judge.presses(frames).max() < 1
+
+
+def test_it_is_what_other_modules_ask_for(judge):
+    assert isinstance(judge, FrameReader)
 
 
 def test_a_step_is_read_from_its_own_neighbours_only(judge, frames):

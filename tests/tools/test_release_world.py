@@ -111,7 +111,7 @@ def test_a_judge_is_put_into_the_world_with_what_it_reads_of_unseen_levels(tool,
     assert judge.buttons == network.buttons
     assert judge.record["held_out"]["frames"] == 16
     assert judge.record["training"]["recording"]["levels"] == [0, 200_000]
-    with pytest.raises(ValueError, match="train levels"):
+    with pytest.raises(ValueError, match="training levels"):
         tool.release_judge(dataclasses.replace(command, data=tmp_path / "train"))
 
 

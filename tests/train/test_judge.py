@@ -12,10 +12,13 @@ from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.record import RecordConfig, record
 from oyster_jax.data.sources.procgen import Procgen
 from oyster_jax.models.inverse_dynamics import CELL, JudgeConfig
+from oyster_jax.train.checkpoint import CheckpointError
 from oyster_jax.train.composite import PASTED, composite
 from oyster_jax.train.judge import JudgeLossConfig, JudgeTraining, detection_targets, judge_accuracy, judge_stage
 from oyster_jax.train.loop import TrainConfig, fit
 from oyster_jax.train.optimizer import OptimizerConfig
+from oyster_jax.train.stages import finished_judge
+from tests.train.tiny_coinrun import get_config
 
 NETWORK = JudgeConfig(press_features=16, motion_features=16, detector_features=16)
 JUDGE = JudgeTraining(
@@ -39,9 +42,17 @@ def dataset(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def trained(dataset, tmp_path_factory):
-    stage = judge_stage(JUDGE, dataset, seed=0)
-    return fit(stage, JUDGE.training, tmp_path_factory.mktemp("judge") / "run", seed=0).average
+def run(dataset, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("judge") / "run"
+    fit(judge_stage(JUDGE, dataset, seed=0), JUDGE.training, folder / "judge", seed=0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(run):
+    network, params = finished_judge(dataclasses.replace(get_config(), judge=JUDGE), run)
+    assert network == NETWORK
+    return params
 
 
 def test_a_judge_learns_to_read_motion_and_buttons(dataset, trained):
@@ -54,7 +65,7 @@ def test_a_judge_learns_to_read_motion_and_buttons(dataset, trained):
     assert 0 <= json_ready["composite_agents"] <= 1
 
 
-def test_targets_of_untouched_frames_are_where_things_are(dataset):
+def test_every_cell_counts_but_those_beside_an_agent(dataset):
     window = {
         name: np.stack([dataset.window(0, start, NETWORK.stack, (name,))[name] for start in range(4)])
         for name in ("frames", "entities", "entity_mask")
@@ -65,8 +76,8 @@ def test_targets_of_untouched_frames_are_where_things_are(dataset):
     assert frames.shape == (4, 64, 64, 3)
     assert target.shape == counted.shape == (4, 16, 16, 5)
     # Beside an agent's own cell, which counts, there are up to eight that do not.
-    agents = target[..., 0].sum(axis=(1, 2))
-    ignored = (~counted[..., 0]).sum(axis=(1, 2))
+    agents = np.asarray(target[..., 0]).sum(axis=(1, 2))
+    ignored = (~np.asarray(counted[..., 0])).sum(axis=(1, 2))
     assert np.all(ignored <= 8 * agents)
     assert np.all(ignored >= 3 * (agents > 0))
     assert counted[..., 1:].all()
@@ -119,6 +130,13 @@ def test_things_that_are_covered_are_not_asked_for(composed):
         # A cell that is said to be from another frame shows that frame's blue, or a piece pasted over it.
         cells = frame[CELL // 2 :: CELL, CELL // 2 :: CELL, 2]
         assert np.mean(cells[mask] == 90) > 0.5 if mask.any() else True
+
+
+def test_a_run_without_a_judge_says_so(tmp_path):
+    with pytest.raises(CheckpointError, match="trains no judge"):
+        finished_judge(get_config(), tmp_path)
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        finished_judge(dataclasses.replace(get_config(), judge=JUDGE), tmp_path)
 
 
 def test_recordings_and_windows_that_do_not_fit_are_refused(tmp_path, dataset):
