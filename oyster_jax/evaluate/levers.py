@@ -26,6 +26,9 @@ type Step = Callable[[WorldState, Any], tuple[WorldState, Any]]
 #: What the others are compared with.
 PLAIN = "arguments"
 
+#: Ticks of the shortest replay.
+REPLAY = 50
+
 #: Share of a turn that is not counted, for what the others left in the caches.
 WARM = 0.2
 
@@ -137,7 +140,7 @@ def lever_figures(
                 f"lever.{lever.name}.ratio", medians[lever.name] / medians[levers[0].name], "of plain", about
             ),
         ]
-    replay = np.tile(actions, max(1, rounds))
+    replay = np.resize(actions, max(REPLAY, rounds * len(actions)))
     copied = jax.tree.map(jnp.copy, state)
     figures.append(pipelined_rate(steps[levers[-1].name], copied, replay, depth=2, conditions=conditions))
     return figures

@@ -30,6 +30,9 @@ STRETCH, STRETCHES = 1_000, 4
 #: Ticks of the shortest stretch, for the short runs of a first look.
 SHORTEST = 100
 
+#: Parts of a replay whose rates are compared.
+PARTS = 10
+
 #: Ticks between two looks at the memory.
 MEMORY_EVERY = 100
 
@@ -202,10 +205,15 @@ def pipelined_rate[State](
     Args:
       tick: as for `run_world`.
       state: where to begin.
-      actions: one a tick; the rate is that of each tenth of them.
+      actions: one a tick, at least `depth + 2 * PARTS`; the rate is measured in so many parts of them.
       depth: how many ticks are under way at once.
       conditions: of the figure.
+
+    Raises:
+      ValueError: there are fewer actions.
     """
+    if len(actions) < depth + 2 * PARTS:
+        raise ValueError(f"A replay needs at least {depth + 2 * PARTS} actions, but had {len(actions)}.")
     under_way, arrived = deque(), []
     for action in np.asarray(actions, np.int32):
         state, frame = tick(state, action)
@@ -213,6 +221,6 @@ def pipelined_rate[State](
         if len(under_way) == depth:
             np.asarray(under_way.popleft())
             arrived.append(time.perf_counter())
-    parts = np.array_split(np.asarray(arrived), 10)
-    rates = np.asarray([(len(part) - 1) / (part[-1] - part[0]) for part in parts if len(part) > 1])
+    parts = np.array_split(np.asarray(arrived), PARTS)
+    rates = np.asarray([(len(part) - 1) / (part[-1] - part[0]) for part in parts])
     return median_figure("interactive.pipelined", rates, "ticks/s", conditions | {"depth": depth})

@@ -1,8 +1,8 @@
-import time
-
 import jax
 import numpy as np
+import pytest
 
+from oyster_jax.evaluate import stepping
 from oyster_jax.evaluate.levers import LEVERS, Lever, lever_figures
 from oyster_jax.testing import tiny_model, tiny_params
 
@@ -22,25 +22,24 @@ def test_every_lever_takes_its_turns():
     assert int(state.step) == 0
 
 
-def test_a_slower_lever_is_seen():
-    class Clocked:
-        """Does nothing, for a while."""
+def test_a_slower_lever_is_seen(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(stepping.time, "perf_counter", lambda: clock[0])
 
-        def __init__(self, seconds):
-            self.seconds = seconds
-
-        def __call__(self, state, action):
-            end = time.perf_counter() + self.seconds
-            while time.perf_counter() < end:
-                pass
+    def waiting(seconds):
+        def step(state, action):
+            clock[0] += seconds
             return state, np.zeros(1)
 
+        return lambda model, params: step
+
     levers = tuple(
-        Lever(name=name, make=lambda model, params, seconds=seconds: Clocked(seconds), about="")
-        for name, seconds in (("plain", 0.001), ("slow", 0.003))
+        Lever(name=name, make=waiting(seconds), about="") for name, seconds in (("plain", 0.001), ("slow", 0.003))
     )
     model, params = tiny_model(steps=1), tiny_params()
     state = jax.jit(model.reset)(params, jax.random.key(0))
     found = lever_figures(model, params, state, np.zeros(10, np.int32), rounds=5, conditions={}, levers=levers)
-    ratio = {figure.name: figure.value for figure in found}["lever.slow.ratio"]
-    assert 2 < ratio < 4
+    figures = {figure.name: figure.value for figure in found}
+    assert figures["lever.slow.tick"] == pytest.approx(3)
+    assert figures["lever.slow.ratio"] == pytest.approx(3)
+    assert figures["interactive.pipelined"] == pytest.approx(1000 / 3)
