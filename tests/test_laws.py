@@ -170,9 +170,10 @@ from oyster_jax.testing import tiny_model, tiny_params
 
 model = tiny_model()
 params = tiny_params()
+UNMAPPED = ("motion", "embed_motion", "embed_draft")
 if not MAPPED:
     model = dataclasses.replace(model, dynamics=dataclasses.replace(model.dynamics, map=None))
-    params = {**params, "dynamics": {k: v for k, v in params["dynamics"].items() if k not in ("motion", "embed_draft")}}
+    params = {**params, "dynamics": {k: v for k, v in params["dynamics"].items() if k not in UNMAPPED}}
 keys = jax.random.split(jax.random.key(0), 8)
 actions = jax.random.randint(jax.random.key(1), (8, 6), 0, 15, jnp.int32)
 mesh = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,))

@@ -1,5 +1,6 @@
 """`oyster bench`: measures speed and prints one line of JSON a figure, so that two machines or versions compare."""
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Callable, Iterable
@@ -313,7 +314,8 @@ def _dynamics_stage(experiment: "ExperimentConfig", folder: Path) -> "Stage":
 
     # What the latents say makes no difference to the time it takes to learn from them.
     params = tokenizer.init(experiment.tokenizer, jax.random.key(0))
-    latents = cached(experiment, params, _recorded(experiment, folder), folder / "latents")
+    with contextlib.redirect_stdout(sys.stderr):  # the progress is no figure
+        latents = cached(experiment, params, _recorded(experiment, folder), folder / "latents")
     training, weights = experiment.dynamics_training, experiment.dynamics_loss
     return dynamics_stage(experiment.dynamics, weights, training, latents, experiment.seed)
 

@@ -111,7 +111,8 @@ def _is_scanned_by(equation: JaxprEqn, place: int) -> bool:
     if equation.primitive.name != "scan":
         return _is_scanned(inner, inner.invars[place])
     # What a scan runs along has lost its first axis inside; constants and carries have all of theirs.
-    along = inner.invars[place].aval.ndim < equation.invars[place].aval.ndim
+    inside, outside = (len(variables[place].aval.shape) for variables in (inner.invars, equation.invars))  # pyright: ignore[reportAttributeAccessIssue]
+    along = inside < outside
     return along and equation.params["unroll"] >= equation.params["length"]
 
 

@@ -58,8 +58,8 @@ def own_history(
     """Rolls every window out after its first `context` frames.
 
     Returns:
-      The latents that the model saw, `[batch, ticks, tokens, channels]`, true ones first; with a map also the drafts that
-      each was made from, and how its camera moved, `[batch, ticks, 2]`.
+      The latents that the model saw, `[batch, ticks, tokens, channels]`, true ones first; with a map also the drafts
+      that each was made from, and how its camera moved, `[batch, ticks, 2]`.
     """
 
     def roll(frames: Array, actions: Array, key: PRNGKey) -> Any:

@@ -74,7 +74,9 @@ def test_laid_out_the_numbers_are_the_same(params, found):
 
 def test_a_program_is_given_less_to_read(params, found):
     def arguments(function, given):
-        return jax.jit(function).lower(given, X).compile().memory_analysis().argument_size_in_bytes
+        memory = jax.jit(function).lower(given, X).compile().memory_analysis()
+        assert memory is not None
+        return memory.argument_size_in_bytes
 
     def laid_out(leaves, x):
         return network(found.together(leaves), x)

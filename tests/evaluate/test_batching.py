@@ -34,6 +34,7 @@ def test_every_world_has_a_key_of_its_own():
 
     figure = batching.batch_figure(Noisy(), {}, batch=3, ticks=2, rounds=2, seed=0, conditions={})
     assert figure.value > 0
+    assert figure.spread is not None
     assert figure.spread[0] <= figure.value <= figure.spread[1]
 
 

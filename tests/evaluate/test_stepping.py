@@ -36,6 +36,7 @@ def test_a_long_run_keeps_its_early_state_and_looks_at_its_memory():
     run = stepping.run_world(
         lambda state, action: (state + 1, state), jnp.int32(0), np.zeros(250, np.int32), lambda *done: told.append(done)
     )
+    assert run.early is not None
     assert int(run.early) == EARLY
     assert int(run.last) == 250
     assert told == [(100, 250), (200, 250)]
@@ -109,13 +110,14 @@ def test_two_moments_are_compared_in_turns(monkeypatch):
 
     def tick(state, action):
         # Later states are slower by a tenth; and the machine gets busier and busier, for both alike.
-        clock[0] += (1 + 0.1 * (state > 1_000)) * (1 + clock[0] / 100)
+        clock[0] += (1.1 if int(state) > 1_000 else 1.0) * (1 + clock[0] / 100)
         return state + 1, np.zeros(1)
 
     figure = stepping.paired_flatness(
         tick, jnp.int32(0), jnp.int32(2_000), np.zeros(5, np.int32), rounds=10, conditions={}
     )
     assert figure.name == "interactive.flatness.paired"
+    assert figure.spread is not None
     # In every second round the later moment comes second, when the machine is busier, in the others first.
     assert figure.spread[0] < 1.1 < figure.spread[1]
     assert figure.value == pytest.approx(1.1, abs=0.02)

@@ -77,7 +77,7 @@ def test_readouts_are_named_and_shaped() -> None:
     state = jax.jit(model.advance)(params, jax.jit(model.reset)(params, jax.random.key(0)), jnp.int32(7))
     said = model.readouts(params, state)
     assert {name: value.shape for name, value in said.items()} == {
-        "reward": (), "terminal": (), "entities": (16, 5), "entity_mask": (16,),
+        "reward": (), "terminal": (), "entities": (16, 5), "entity_mask": (16,), "position": (2,),
     }  # fmt: skip
     assert 0 < float(said["terminal"]) < 1
 
