@@ -12,8 +12,8 @@ from oyster_jax.frames import contact_sheet, write_clip, write_image
 #: White pixels between one pair of rows and the next, after scaling.
 _SEAM = 12
 
-#: Black pixels between the sides of a clip.
-_GAP = 2
+#: Grey pixels between the sides of a clip: games are often black, pages white.
+_GAP, _GREY = 2, 128
 
 #: Styles of matplotlib by what a plot's file name ends in.
 _STYLES = {"": "default", "-dark": "dark_background"}
@@ -67,5 +67,5 @@ def sheet_ticks(last: int) -> tuple[int, ...]:
 
 def _beside(sides: list[np.ndarray]) -> np.ndarray:
     """Lays clips beside each other with a gap between."""
-    gap = np.zeros((*sides[0].shape[:2], _GAP, 3), np.uint8)
+    gap = np.full((*sides[0].shape[:2], _GAP, 3), _GREY, np.uint8)
     return np.concatenate([part for side in sides for part in (side, gap)][:-1], axis=2)
