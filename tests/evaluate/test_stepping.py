@@ -143,3 +143,5 @@ def test_a_replay_is_timed_by_what_arrives(monkeypatch):
     figure = stepping.pipelined_rate(tick, 0, np.zeros(40, np.int32), depth=2, conditions={})
     assert order[:5] == ["begun 0", "begun 1", "fetched 0", "begun 2", "fetched 1"]
     assert figure.value == pytest.approx(100)
+    with pytest.raises(ValueError, match="at least 22 actions, but had 21"):
+        stepping.pipelined_rate(tick, 0, np.zeros(21, np.int32), depth=2, conditions={})
