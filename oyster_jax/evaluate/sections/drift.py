@@ -60,7 +60,12 @@ def _phases(found: DriftFigures) -> Table:
         title=f"{found.worlds} worlds for {found.ticks:,} ticks, policy {found.policy}",
         columns=("", "sharpness", "entropy", "one agent", "action F1", "effect"),
         rows=rows,
-        notes=(f"Ends in 1,000 ticks of a world: {found.respawns:.1f}. Broken ticks: {100 * found.broken:.2f} %.",),
+        notes=(
+            (
+                f"Ends in 1,000 ticks: {found.respawns:.1f}, in the recording {found.real_respawns:.1f}; "
+                f"broken ticks: {100 * found.broken:.2f} %."
+            ),
+        ),
     )
 
 
