@@ -116,6 +116,10 @@ def _is_scanned_by(equation: JaxprEqn, place: int) -> bool:
     return along and equation.params["unroll"] >= equation.params["length"]
 
 
+def _rank(shaped: Any) -> int:
+    return len(shaped.shape)
+
+
 def _inner(equation: JaxprEqn) -> Jaxpr | None:
     """Returns the function that an equation calls with its own arguments, if that is what it does."""
     found = [getattr(value, "jaxpr", value) for value in equation.params.values()]
