@@ -90,7 +90,7 @@ def _uses(jaxpr: Jaxpr, variable: Var) -> Iterator[Any]:
                 yield equation.params["new_dtype"]
             elif equation.primitive.name in _MOVES and place == 0:
                 yield from _uses(jaxpr, equation.outvars[0])
-            elif (inner := _inner(equation)) is not None:
+            elif (inner := _inner(equation)) is not None and not _is_carried(equation, place):
                 yield from _uses(inner, inner.invars[place])
             else:
                 yield _AS_GIVEN
@@ -106,14 +106,30 @@ def _is_scanned(jaxpr: Jaxpr, variable: Var) -> bool:
 
 def _is_scanned_by(equation: JaxprEqn, place: int) -> bool:
     inner = _inner(equation)
-    if inner is None:
+    if inner is None or _is_carried(equation, place):
         return False
+    if equation.primitive.name == "scan":
+        if equation.params["unroll"] < equation.params["length"]:
+            return False
+        if _is_run_along(equation, place):
+            return True
+    return _is_scanned(inner, inner.invars[place])
+
+
+def _is_run_along(scan: JaxprEqn, place: int) -> bool:
+    # It has lost its first axis inside; constants and carries have all of theirs.
+    return _rank(scan.params["jaxpr"].in_avals[place]) < _rank(scan.invars[place].aval)
+
+
+def _is_carried(equation: JaxprEqn, place: int) -> bool:
+    """Whether an argument is what a scan changes; such stand between its constants and what it runs along."""
     if equation.primitive.name != "scan":
-        return _is_scanned(inner, inner.invars[place])
-    # What a scan runs along has lost its first axis inside; constants and carries have all of theirs.
-    inside, outside = (len(variables[place].aval.shape) for variables in (inner.invars, equation.invars))  # pyright: ignore[reportAttributeAccessIssue]
-    along = inside < outside
-    return along and equation.params["unroll"] >= equation.params["length"]
+        return False
+    along = sum(_is_run_along(equation, other) for other in range(len(equation.invars)))
+    results = zip(equation.params["jaxpr"].out_avals, equation.outvars, strict=True)
+    carried = sum(_rank(inside) == _rank(outside.aval) for inside, outside in results)
+    end = len(equation.invars) - along
+    return end - carried <= place < end
 
 
 def _rank(shaped: Any) -> int:
