@@ -25,7 +25,16 @@ def network(params, x):
     def layer(x, w):
         return jnp.tanh(multiply(x.astype(jnp.bfloat16), w.astype(jnp.bfloat16)).astype(jnp.float32)), None
 
-    x, _ = jax.lax.scan(layer, x, params["stacked"], unroll=True)
+    def layers(x, _):
+        return jax.lax.scan(layer, x, params["stacked"], unroll=True)[0], None
+
+    def changed(w, _):
+        return jnp.tanh(w.astype(jnp.bfloat16)).astype(w.dtype), None
+
+    # As a sampler does, which runs its layers in each of its steps, and may have one.
+    x, _ = jax.lax.scan(layers, x, None, length=1)
+    carried, _ = jax.lax.scan(changed, params["carried"], None, length=2)
+    x = x @ carried
     x = x + (x.astype(jnp.bfloat16) @ params["cast"].T.astype(jnp.bfloat16)).astype(jnp.float32)
     x = x @ params["plain"]
     x = x + (x.astype(jnp.bfloat16) @ params["both"].astype(jnp.bfloat16)).astype(jnp.float32) @ params["both"]
@@ -37,8 +46,8 @@ def network(params, x):
 def params():
     square = (WIDTH, WIDTH)
     shapes = {
-        "stacked": (LAYERS, *square), "cast": square, "plain": square, "both": square, "rolled": (LAYERS, *square),
-        "small": (WIDTH,), "unused": square,
+        "stacked": (LAYERS, *square), "cast": square, "plain": square, "both": square, "carried": square,
+        "rolled": (LAYERS, *square), "small": (WIDTH,), "unused": square,
     }  # fmt: skip
     keys = jax.random.split(jax.random.key(0), len(shapes))
     return {
