@@ -136,7 +136,7 @@ def flatness_figures(times: Float[np.ndarray, "ticks"], conditions: dict[str, An
     slope = np.median((medians[second] - medians[first]) / (second - first))
     begin = np.median(medians - slope * np.arange(count))
     trend = 1 + slope * (count - 1) / begin
-    ends = (float(min(low, high)), float(max(low, high)))
+    ends = (float(min(low, middle, high)), float(max(low, middle, high)))
     return [
         Figure(name="interactive.flatness", value=float(middle), unit="late/early", spread=ends, conditions=about),
         Figure(name="interactive.trend", value=float(trend), unit="late/early", spread=None, conditions=about),
@@ -146,18 +146,22 @@ def flatness_figures(times: Float[np.ndarray, "ticks"], conditions: dict[str, An
 def growth_figures(resident: np.ndarray, conditions: dict[str, Any]) -> list[Figure]:
     """Returns by how much memory grew from tick 100 to the end, `resident` being bytes every 100 ticks.
 
-    What the allocator gives back late counts too, so the spread is that of the last half around its own middle.
+    An allocator takes what it needs within the first minutes and keeps it, so `memory.growth.late` tells of the last
+    half alone: it is 0 where nothing leaks.
     """
     if len(resident) < 2:
         return []
-    grown = (resident - resident[0]) / MEGABYTE
-    late = grown[len(grown) // 2 :]
-    low, high = np.percentile(late, (10, 90))
-    growth = Figure(
-        name="memory.growth", value=float(grown[-1]), unit="MB", spread=(float(low), float(high)), conditions=conditions
-    )
     held = resident / MEGABYTE
-    return [growth, median_figure("memory.resident", held, "MB", conditions)]
+
+    def figure(name: str, since: int) -> Figure:
+        grown = float(held[-1] - held[since])
+        return Figure(name=name, value=grown, unit="MB", spread=None, conditions=conditions)
+
+    return [
+        figure("memory.growth", 0),
+        figure("memory.growth.late", len(held) // 2),
+        median_figure("memory.resident", held, "MB", conditions),
+    ]
 
 
 def paired_flatness[State](

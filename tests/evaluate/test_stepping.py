@@ -97,8 +97,9 @@ def test_one_busy_minute_of_the_machine_does_not_move_the_trend():
 
 def test_memory_that_grows_is_seen():
     held = 500 * MEGABYTE + np.arange(20) * MEGABYTE
-    growth, resident = stepping.growth_figures(held, {})
+    growth, late, resident = stepping.growth_figures(held, {})
     assert (growth.name, growth.value, growth.unit) == ("memory.growth", 19, "MB")
+    assert (late.name, late.value) == ("memory.growth.late", 9)
     assert resident.value == 509.5
     assert stepping.growth_figures(np.full(20, MEGABYTE), {})[0].value == 0
     assert stepping.growth_figures(held[:1], {}) == []
