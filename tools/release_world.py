@@ -12,7 +12,6 @@ import contextlib
 import dataclasses
 import importlib.util
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.manifest import HELD_OUT
 from oyster_jax.evaluate.judge import load_judge, save_judge
 from oyster_jax.evaluate.machine import machine, versions
+from oyster_jax.files import write_whole
 from oyster_jax.train.checkpoint import CheckpointError
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.judge import judge_accuracy
@@ -159,14 +159,8 @@ def add_figures(command: Figures) -> Path:
         "measured": {name: found[name][HORIZONS[0]] for name in ("windows", "episodes")}
         | {name: report[name] for name in ("command", "time")},
     }
-    path = command.world / RECORD
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(record, indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    return path
+    write_whole(command.world, {RECORD: (json.dumps(record, indent=2) + "\n").encode()})
+    return command.world / RECORD
 
 
 def _experiment(path: Path) -> ExperimentConfig:

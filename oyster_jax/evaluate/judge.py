@@ -9,7 +9,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -21,6 +20,7 @@ import safetensors
 import safetensors.numpy
 
 from oyster_jax.data.errors import DatasetError
+from oyster_jax.files import write_whole
 from oyster_jax.models import inverse_dynamics
 from oyster_jax.models.inverse_dynamics import JudgeConfig, count_peaks, normalized
 from oyster_jax.tree import named_leaves, nested
@@ -150,7 +150,6 @@ def save_judge(folder: Path, config: JudgeConfig, params: Params, facts: Mapping
       params: of any floating dtype; stored as bfloat16.
       facts: what was measured and how it was trained, JSON-ready.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     leaves = {name: np.asarray(jnp.asarray(leaf, STORED)) for name, leaf in named_leaves(params).items()}
     weights = safetensors.numpy.save(leaves)
     record = {
@@ -164,13 +163,7 @@ def save_judge(folder: Path, config: JudgeConfig, params: Params, facts: Mapping
         },
         **facts,
     }
-    for name, content in ((WEIGHTS, weights), (RECORD, (json.dumps(record, indent=2) + "\n").encode())):
-        temporary = folder / f".{name}.{os.getpid()}"
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(folder / name)
+    write_whole(folder, {WEIGHTS: weights, RECORD: (json.dumps(record, indent=2) + "\n").encode()})
 
 
 def has_judge(folder: Path) -> bool:

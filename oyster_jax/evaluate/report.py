@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from oyster_jax.data.manifest import MANIFEST, digest
 from oyster_jax.evaluate.machine import machine, versions
 from oyster_jax.evaluate.section import Section
 from oyster_jax.evaluate.targets import Outcome
+from oyster_jax.files import write_whole
 
 REPORT = "report.json"
 SCHEMA_VERSION = 2
@@ -59,13 +59,7 @@ def write_report(folder: Path, report: dict[str, Any]) -> Path:
 
 def write_text(path: Path, text: str) -> Path:
     """Writes a file, whole or not at all, and returns its path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    write_whole(path.parent, {path.name: text.encode()})
     return path
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import safetensors
 import safetensors.numpy
 
 from oyster_jax.core.spec import WorldSpec
+from oyster_jax.files import write_whole
 from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.tree import named_leaves, nested, tree_digest
 from oyster_jax.typing import Params
@@ -39,7 +39,6 @@ def save_world(folder: Path, model: WorldNetwork, params: Params, record: Mappin
       record: `name`, `licence`, `training` (config, seed, cost …) and `figures` for `world.json`; further entries are
         kept.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     stored = jax.tree.map(lambda leaf: jnp.asarray(leaf, STORED), dict(params))
     leaves = {name: np.asarray(leaf) for name, leaf in named_leaves(stored).items()}
     weights = safetensors.numpy.save(leaves)
@@ -57,7 +56,7 @@ def save_world(folder: Path, model: WorldNetwork, params: Params, record: Mappin
         },
         "digest": tree_digest(stored),
     }
-    _write_all(folder, {WEIGHTS: weights, RECORD: (json.dumps(content, indent=2) + "\n").encode()})
+    write_whole(folder, {WEIGHTS: weights, RECORD: (json.dumps(content, indent=2) + "\n").encode()})
     read_record(folder)
 
 
@@ -131,19 +130,3 @@ def _check_shapes(path: Path, stored: Mapping[str, np.ndarray], expected: Mappin
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "") if names else "none"
-
-
-def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Writes several files of a folder: none takes its name before all are on the disk."""
-    temporary = {name: folder / f".{name}.{os.getpid()}" for name in files}
-    try:
-        for name, data in files.items():
-            with temporary[name].open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        for name, path in temporary.items():
-            path.replace(folder / name)
-    finally:
-        for path in temporary.values():
-            path.unlink(missing_ok=True)
