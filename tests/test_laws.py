@@ -41,6 +41,18 @@ def _rollout() -> Any:
     return jax.jit(functools.partial(rollout, MODEL))
 
 
+def without(*parts: str) -> tuple[Any, Any]:
+    """Returns the tiny model without its `memory`, its `map` or both, and parameters for it."""
+    absent = {"memory": {"memory_heads": 0}, "map": {"map": None}}
+    changes = {name: value for part in parts for name, value in absent[part].items()}
+    config = dataclasses.replace(MODEL.dynamics, **changes)
+    model = dataclasses.replace(MODEL, dynamics=config)
+    leaves, structure = jax.tree.flatten(model.init(jax.random.key(0)))
+    keys = jax.random.split(jax.random.key(1), len(leaves))
+    leaves = [leaf + 0.1 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
+    return model, jax.tree.unflatten(structure, leaves)
+
+
 def assert_same(one: Any, other: Any) -> None:
     """Asserts that two pytrees are equal bit for bit, and says where they are not."""
     for (name, left), right in zip(named_leaves(one).items(), jax.tree.leaves(other), strict=True):
@@ -97,6 +109,16 @@ def test_law_3_a_restored_state_goes_on_as_if_never_saved(params: Any, state: Wo
     restored = ocp.load(str(tmp_path / "state"), abstract)
     assert_same(restored, middle)
     assert_same(_rollout()(params, restored, ACTIONS[6:]), _rollout()(params, middle, ACTIONS[6:]))
+
+
+@pytest.mark.parametrize("absent", [("memory",), ("map",), ("memory", "map")])
+def test_law_3_holds_for_worlds_that_lack_a_part(absent: tuple[str, ...], tmp_path: Path) -> None:
+    model, weights = without(*absent)
+    state = jax.jit(model.advance)(weights, jax.jit(model.reset)(weights, jax.random.key(3)), ACTIONS[0])
+    assert all(leaf.size for leaf in jax.tree.leaves(state))
+    ocp.save(str(tmp_path / "state"), state)
+    abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state)
+    assert_same(ocp.load(str(tmp_path / "state"), abstract), state)
 
 
 def test_law_4_nothing_grows(params: Any, state: WorldState) -> None:

@@ -122,14 +122,14 @@ class Group(nnx.Module):
         return self._closed(x)
 
     def step(
-        self, x: Float[Array, "slots width"], ring: Array, memory: Array, step: Int32[Array, ""]
-    ) -> tuple[Array, tuple[Array, Array]]:
+        self, x: Float[Array, "slots width"], ring: Array, memory: Array | None, step: Int32[Array, ""]
+    ) -> tuple[Array, tuple[Array, Array | None]]:
         """One tick of one world.
 
         Args:
           x: residual stream.
           ring: keys and values, `[window, 2, tokens, heads, features]`.
-          memory: `[heads, keys, values]`.
+          memory: `[heads, keys, values]`, None without memory heads.
           step: the tick.
         """
         x = self.first(x, dtype=self.dtype)
@@ -140,7 +140,7 @@ class Group(nnx.Module):
         visible = ring_cache.written(self.config.window, step)
         attended = attend(rotate(q, now), keys.astype(self.dtype), values.astype(self.dtype), visible)
         x = self.time.merge(x, attended[:, 0], hidden[:, 0])
-        if self.memory is not None:
+        if self.memory is not None and memory is not None:
             x, memory = self.memory.step(x, memory, dtype=self.dtype)
         return self._closed(x), (ring, memory)
 
@@ -216,8 +216,13 @@ class Dynamics(nnx.Module):
         x, _ = self.trunk(x, lambda group, x, _: (group.sequence(x, visible), None))
         return x
 
-    def features_of_step(self, x: Array, ring: Array, memory: Array, step: Array) -> tuple[Array, Array, Array]:
-        """Runs the trunk over one tick of one world: features, new ring and new memory, stacked over groups."""
+    def features_of_step(
+        self, x: Array, ring: Array, memory: Array | None, step: Array
+    ) -> tuple[Array, Array, Array | None]:
+        """Runs the trunk over one tick of one world: features, new ring and new memory, stacked over groups.
+
+        Ring and memory are as `empty_history` begins them.
+        """
         x, (ring, memory) = self.trunk(x, lambda group, x, carry: group.step(x, *carry, step), (ring, memory))
         return x, ring, memory
 
@@ -281,10 +286,12 @@ def bind(config: DynamicsConfig, params: Params) -> Dynamics:
     return functional.bind(Dynamics, config, params)
 
 
-def empty_history(config: DynamicsConfig) -> tuple[Array, Array]:
-    """Returns the ring and the memory of a world that has seen nothing."""
+def empty_history(config: DynamicsConfig) -> tuple[Array, Array | None]:
+    """Returns the ring and the memory of a world that has seen nothing; no memory without memory heads."""
     features = config.features // config.heads
     tokens = config.coarse + config.registers
     ring = jnp.zeros((config.groups, config.window, 2, tokens, config.heads, features), jnp.dtype(config.dtype))
+    if not config.memory_heads:
+        return ring, None  # an array of no size could not be saved
     size = config.memory_features
     return ring, jnp.zeros((config.groups, config.memory_heads, size, size), jnp.float32)

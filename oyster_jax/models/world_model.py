@@ -92,7 +92,7 @@ class WorldNetwork:
             x = model.tokens(
                 noisy, empty.latent, jnp.int32(model.actions.begin), 1 - signal, empty.memory.get("motion")
             )
-            ring, memory = empty.cache["ring"], empty.memory["associative"]
+            ring, memory = empty.cache["ring"], empty.memory.get("associative")
             features, _, _ = model.features_of_step(x, ring, memory, empty.step)
             return model.denoise(features, noisy, signal, size)
 
@@ -205,7 +205,7 @@ class WorldNetwork:
     def _empty(self, key: PRNGKey) -> WorldState:
         latent = jnp.zeros((self.dynamics.tokens, self.dynamics.channels))
         ring, associative = dynamics.empty_history(self.dynamics)
-        memory = {"associative": associative}
+        memory = {} if associative is None else {"associative": associative}
         if self.dynamics.map:
             # The camera is the one that took the newest frame on the canvas; it then moves by `motion`.
             camera = {"position": jnp.zeros((2,)), "motion": jnp.zeros((2,))}
@@ -240,8 +240,10 @@ class WorldNetwork:
             motion = position - memory["position"]
             memory |= {"canvas": spatial_map.write(memory["canvas"], position, shown), "position": position}
         x = model.tokens(state.latent, state.cache["previous"], action, noise, motion)
-        ring, remembered = state.cache["ring"], memory["associative"]
-        features, ring, memory["associative"] = model.features_of_step(x, ring, remembered, state.step)
+        ring, remembered = state.cache["ring"], memory.get("associative")
+        features, ring, remembered = model.features_of_step(x, ring, remembered, state.step)
+        if remembered is not None:
+            memory["associative"] = remembered
         if motion is not None:
             memory["motion"] = model.camera_motion(features, motion)
         cache = {"ring": ring, "previous": state.latent}
