@@ -49,7 +49,7 @@ KINDS = {
     "left fall": ("left", "left"),
     "right fall": ("right", "right"),
 }
-JUMPS, FALLS = GROUPS = ("jumps", "falls")
+JUMPS, FALLS = "jumps", "falls"
 
 #: Who tells of the agent's vertical speed; the floor is the probe on true frames.
 POSITION, ENTITIES, PROBE, FLOOR = SOURCES = ("position", "entities", "probe", "floor")

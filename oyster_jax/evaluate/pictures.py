@@ -1,4 +1,4 @@
-"""What an evaluation looks like: plots for light and dark pages, contact sheets and clips."""
+"""What an evaluation looks like: plots for light and dark pages, and clips."""
 
 import os
 from collections.abc import Sequence
@@ -7,10 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from oyster_jax.evaluate.section import Clip, Plot
-from oyster_jax.frames import contact_sheet, write_clip, write_image
-
-#: White pixels between one pair of rows and the next, after scaling.
-_SEAM = 12
+from oyster_jax.frames import write_clip
 
 #: Grey pixels between the sides of a clip: games are often black, pages white.
 _GAP, _GREY = 2, 128
@@ -49,20 +46,6 @@ def write_clips(folder: Path, clips: Sequence[Clip], *, rate: float) -> list[Pat
         write_clip(path, _beside(list(clip.sides.values())), rate=clip.rate or rate)
         paths.append(path)
     return paths
-
-
-def write_sheet(path: Path, clips: Sequence[Clip], *, scale: int = 3) -> tuple[int, ...]:
-    """Lays out a few clips, one side below the other, and returns the ticks that the columns show."""
-    ticks = sheet_ticks(min(len(next(iter(clip.sides.values()))) for clip in clips) - 1)
-    sheets = [contact_sheet([side[list(ticks)] for side in clip.sides.values()], scale=scale) for clip in clips]
-    seam = np.full((_SEAM, *sheets[0].shape[1:]), 255, np.uint8)
-    write_image(path, np.concatenate([part for sheet in sheets for part in (sheet, seam)][:-1]))
-    return ticks
-
-
-def sheet_ticks(last: int) -> tuple[int, ...]:
-    """Returns 0, 1, 2, 4 and so on up to `last`, which is among them."""
-    return tuple(sorted({0, last, *(2**power for power in range(last.bit_length()))} & set(range(last + 1))))
 
 
 def _beside(sides: list[np.ndarray]) -> np.ndarray:

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from oyster_jax.evaluate.page import write_media, write_page
-from oyster_jax.evaluate.pictures import sheet_ticks, write_clips, write_plots, write_sheet
+from oyster_jax.evaluate.pictures import write_clips, write_plots
 from oyster_jax.evaluate.report import report, write_report
 from oyster_jax.evaluate.section import Clip, Section, Table
 from oyster_jax.evaluate.sections import control, fidelity
@@ -110,19 +110,6 @@ def test_the_page_tells_everything_and_escapes_names(sections, tmp_path):
 def clips():
     frames = np.random.default_rng(0).integers(255, size=(2, 5, 16, 16, 3)).astype(np.uint8)
     return [Clip(name=f"c{i}", caption="", sides={"truth": frames[0], "model": frames[1]}) for i in range(2)]
-
-
-def test_the_sheet_shows_the_truth_above_the_world(tmp_path):
-    path = tmp_path / "sheet.png"
-    assert write_sheet(path, clips(), scale=1) == (0, 1, 2, 4)
-    with Image.open(path) as picture:
-        sheet = np.asarray(picture)
-    size, step = 16, 17
-    for row, frames in enumerate(clips()[0].sides.values()):
-        for column, tick in enumerate((0, 1, 2, 4)):
-            cell = sheet[row * step : row * step + size, column * step : column * step + size]
-            np.testing.assert_array_equal(cell, frames[tick])
-    assert sheet_ticks(33) == (0, 1, 2, 4, 8, 16, 32, 33)
 
 
 def test_clips_show_their_sides_beside_each_other(tmp_path):
