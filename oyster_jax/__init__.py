@@ -4,9 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from oyster_jax.worlds.registry import load as load
+    from oyster_jax.worlds.session import Session as Session
     from oyster_jax.worlds.world import World as World
 
-_LAZY = {"load": "oyster_jax.worlds.registry", "World": "oyster_jax.worlds.world"}
+_LAZY = {
+    "load": "oyster_jax.worlds.registry",
+    "Session": "oyster_jax.worlds.session",
+    "World": "oyster_jax.worlds.world",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,8 @@
 """Frames on their way to people: pictures, contact sheets and clips."""
 
+import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,38 +50,44 @@ def write_clip(path: Path, frames: Iterable[Any], *, rate: float, scale: int = 1
     """
     if path.suffix not in CLIP_ENDINGS:
         raise ValueError(f"A clip ends in {', '.join(CLIP_ENDINGS)}, but '{path.name}' does not.")
-    stack = np.stack([np.asarray(frame) for frame in frames])
     temporary = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         if path.suffix == ".npz":
+            stack = np.stack([np.asarray(frame) for frame in frames])
             np.savez_compressed(temporary, frames=stack, rate=rate, **arrays)
-        elif path.suffix == ".webp":
-            _write_webp(temporary, stack.repeat(scale, 1).repeat(scale, 2), rate)
         else:
-            _write_mp4(temporary, stack.repeat(scale, 1).repeat(scale, 2), rate)
+            # One at a time: half an hour of large frames does not fit into memory.
+            enlarged = (np.asarray(frame).repeat(scale, 0).repeat(scale, 1) for frame in frames)
+            (_write_webp if path.suffix == ".webp" else _write_mp4)(temporary, enlarged, rate)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _write_webp(path: Path, frames: np.ndarray, rate: float) -> None:
+def _write_webp(path: Path, frames: Iterator[np.ndarray], rate: float) -> None:
     from PIL import Image
 
-    first, *rest = (Image.fromarray(frame) for frame in frames)
+    images = [Image.fromarray(frame) for frame in frames]
+    if not images:
+        raise ValueError("A clip has at least one frame, but there is none.")
+    first, *rest = images
     first.save(path, save_all=True, append_images=rest, duration=round(1000 / rate), loop=0, lossless=True)
 
 
-def _write_mp4(path: Path, frames: np.ndarray, rate: float) -> None:
+def _write_mp4(path: Path, frames: Iterator[np.ndarray], rate: float) -> None:
     from fractions import Fraction
 
     import av
 
+    first = next(frames, None)
+    if first is None:
+        raise ValueError("A clip has at least one frame, but there is none.")
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1000))
-        stream.height, stream.width = frames.shape[1], frames.shape[2]
+        stream.height, stream.width = first.shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": "12", "preset": "veryfast"}
-        for frame in frames:
+        for frame in itertools.chain([first], frames):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
         container.mux(stream.encode())

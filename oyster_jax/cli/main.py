@@ -10,6 +10,7 @@ from collections.abc import Sequence
 VERBS = {
     "play": "Plays a learned world in the terminal, or writes a clip of it where there is no terminal.",
     "rollout": "Simulates a world under given actions and writes the clip.",
+    "session": "Shows, replays, branches, verifies and exports what was lived in a world.",
     "worlds": "Lists the installed worlds, or shows the card of one.",
     "record": "Records a dataset from a simulator.",
     "train": "Trains a world from a configuration file.",
@@ -75,9 +76,10 @@ def _sentence(error: Exception) -> str | None:
     """Returns what to tell the user about an error that is of their making, or None for one that is ours."""
     from oyster_jax.cli.errors import UsageError
     from oyster_jax.data.errors import DatasetError
+    from oyster_jax.session.errors import SessionError
     from oyster_jax.worlds.errors import WorldError
 
-    kinds: list[type[Exception]] = [UsageError, DatasetError, WorldError]
+    kinds: list[type[Exception]] = [UsageError, DatasetError, SessionError, WorldError]
     # These modules import JAX: who has not used them cannot have met their errors.
     for name, kind in (("checkpoint", "CheckpointError"), ("loop", "DivergedError")):
         if (module := sys.modules.get(f"oyster_jax.train.{name}")) is not None:

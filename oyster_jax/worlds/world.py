@@ -2,8 +2,9 @@
 
 import dataclasses
 import functools
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import jax
 import numpy as np
@@ -14,8 +15,12 @@ from oyster_jax.core.spec import WorldSpec, as_action_ids
 from oyster_jax.core.state import Status, WorldState
 from oyster_jax.core.tick import Tick, compile_tick
 from oyster_jax.models.world_model import WorldNetwork
+from oyster_jax.tree import tree_digest
 from oyster_jax.typing import Frame, Params, PRNGKey
 from oyster_jax.worlds.errors import WorldError
+
+if TYPE_CHECKING:
+    from oyster_jax.worlds.session import Session
 
 type Action = str | int | np.integer
 type Actions = str | Sequence[str | int] | np.ndarray
@@ -47,6 +52,11 @@ class World:
     def name(self) -> str:
         """What the world is called, as in `coinrun`."""
         return self.record.get("name", self.spec.name)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The digest over all weights, as `world.json` gives it and as a session checks it."""
+        return self.record.get("digest") or tree_digest(self.params)
 
     @property
     def spec(self) -> WorldSpec:
@@ -159,6 +169,21 @@ class World:
         if not seen:
             raise ValueError("A rollout needs at least one action, but none was given.")
         return state, jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *seen)
+
+    def session(self, path: str | os.PathLike[str], **options: Any) -> "Session":
+        """Begins a session, which keeps all that is lived in it in the folder `path`; see `Session.create`.
+
+        Args:
+          path: of the folder; it must not hold anything yet.
+          **options: `seed`, `prompt` (recorded frames and the actions between), `max_duration` (seconds of world time,
+            1,800 unless given), `respawn`, `snapshot_bytes`.
+
+        Raises:
+          SessionError: the folder is not empty, or an option is out of range.
+        """
+        from oyster_jax.worlds.session import Session
+
+        return Session.create(path, self, **options)
 
     def status(self, state: WorldState) -> Status:
         """Returns how the world is doing."""

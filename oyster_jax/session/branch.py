@@ -1,0 +1,128 @@
+"""One line of a session's life: which ticks it has lived, under which actions, and what it looked like."""
+
+import array
+import dataclasses
+import hashlib
+import json
+import struct
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from oyster_jax.session.log import Entry
+
+#: Kinds of entries of a log.
+TICK, EVENT = 1, 2
+#: Bytes of a frame's digest.
+DIGEST_BYTES = 8
+_TICK = struct.Struct(f"<Iid{DIGEST_BYTES}s")
+
+#: The branch that a session begins with.
+MAIN = "main"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened to a branch beside its ticks.
+
+    Attributes:
+      kind: `label`, `opened`, `paused`, `resumed`, `extended` or `closed`.
+      tick: at which tick.
+      text: what it says.
+      time: when, in seconds of the Unix epoch.
+    """
+
+    kind: str
+    tick: int
+    text: str
+    time: float
+
+    def entry(self) -> Entry:
+        """Returns the entry that stands for it in a log."""
+        return Entry(kind=EVENT, payload=json.dumps(dataclasses.asdict(self)).encode())
+
+
+def frame_digest(frame: np.ndarray) -> bytes:
+    """Returns the first `DIGEST_BYTES` bytes of the BLAKE2b digest of a frame's bytes."""
+    return hashlib.blake2b(np.ascontiguousarray(frame).data, digest_size=DIGEST_BYTES).digest()
+
+
+def tick_entry(tick: int, action: int, lived: float, digest: bytes) -> Entry:
+    """Returns the entry of a log for one tick; see `Branch` for what it holds."""
+    return Entry(kind=TICK, payload=_TICK.pack(tick, action, lived, digest))
+
+
+class Branch:
+    """A branch: where it left its parent, and every tick since. Columns are packed, 20 bytes a tick.
+
+    Attributes:
+      name: of the branch and of its folder.
+      parent: the branch that it left, None for the first.
+      at: the tick of the parent that its first action was taken in; 0 for the first branch.
+      created: when, in seconds of the Unix epoch.
+      events: all of them, in order.
+    """
+
+    def __init__(self, *, name: str, parent: str | None, at: int, created: float):
+        self.name, self.parent, self.at, self.created = name, parent, at, created
+        self.events: list[Event] = []
+        self._actions = array.array("i")
+        self._lived = array.array("d")
+        self._digests = bytearray()
+
+    @property
+    def end(self) -> int:
+        """The last tick that was lived on it."""
+        return self.at + len(self._actions)
+
+    def read(self, entries: Iterable[Entry]) -> None:
+        """Takes in what a log holds.
+
+        Raises:
+          ValueError: an entry does not follow the one before, or is of an unknown kind.
+        """
+        for entry in entries:
+            if entry.kind == TICK:
+                tick, action, lived, digest = _TICK.unpack(entry.payload)
+                if tick != self.end + 1:
+                    raise ValueError(f"tick {tick} follows tick {self.end}")
+                self.add(action, lived, digest)
+            elif entry.kind == EVENT:
+                self.events.append(Event(**json.loads(entry.payload)))
+            else:
+                raise ValueError(f"an entry is of the unknown kind {entry.kind}")
+
+    def add(self, action: int, lived: float, digest: bytes = bytes(DIGEST_BYTES)) -> None:
+        """Lives one tick.
+
+        Args:
+          action: its id.
+          lived: seconds that the session had been running for.
+          digest: of the frame that the tick led to; `note_digest` may give it later.
+        """
+        self._actions.append(action)
+        self._lived.append(lived)
+        self._digests += digest
+
+    def note_digest(self, tick: int, digest: bytes) -> None:
+        """Notes what the frame of `tick` looked like."""
+        begin = (tick - self.at - 1) * DIGEST_BYTES
+        self._digests[begin : begin + DIGEST_BYTES] = digest
+
+    def actions(self, start: int, stop: int) -> np.ndarray:
+        """Returns the actions, int32, that led from tick `start` to tick `stop`, both of this branch."""
+        return np.asarray(self._actions[start - self.at : stop - self.at], np.int32)
+
+    def digest(self, tick: int) -> bytes:
+        """Returns the digest of the frame of `tick`, one of this branch's own."""
+        begin = (tick - self.at - 1) * DIGEST_BYTES
+        return bytes(self._digests[begin : begin + DIGEST_BYTES])
+
+    def lived(self, tick: int) -> float | None:
+        """Returns the seconds that the session had been running for at `tick`; None if that is not one of its own."""
+        return self._lived[tick - self.at - 1] if self.at < tick <= self.end else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns what its document says."""
+        return {"name": self.name, "parent": self.parent, "at": self.at, "created": self.created}

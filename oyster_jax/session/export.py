@@ -1,0 +1,103 @@
+"""A session for others: a clip, with its actions written into it or not, a table of events, or plain arrays."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from oyster_jax.core.spec import ActionSpec
+from oyster_jax.files import write_whole
+from oyster_jax.frames import write_clip
+from oyster_jax.session.errors import SessionError
+from oyster_jax.session.replayer import Replayer
+
+ENDINGS = (".mp4", ".webp", ".npz", ".jsonl")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Span:
+    """Which ticks of a session.
+
+    Attributes:
+      branch: of the session; what it shares with those it comes from is its own here.
+      start: the first tick.
+      stop: the last tick.
+    """
+
+    branch: str
+    start: int
+    stop: int
+
+
+def export(replayer: Replayer, span: Span, path: Path, *, actions: ActionSpec, rate: float, captions: bool) -> None:
+    """Writes a span of a session; the ending of `path` says as what.
+
+    `.mp4` and `.webp` show it, `.npz` holds `frames` `[ticks + 1, height, width, 3]` and `actions` `[ticks]` exactly,
+    `.jsonl` has a line for every tick and event.
+
+    Args:
+      replayer: of the session.
+      span: which ticks.
+      path: where to; replaced once the new file is whole.
+      actions: of the world, for their names.
+      rate: ticks a second.
+      captions: write each action into its frame.
+
+    Raises:
+      SessionError: the ending is none of these, or the span was not lived.
+    """
+    if path.suffix not in ENDINGS:
+        raise SessionError(f"A session is exported to {', '.join(ENDINGS)}, but '{path.name}' ends in none of them.")
+    replayer.owner(span.branch, span.stop)
+    if not 0 <= span.start <= span.stop:
+        raise SessionError(f"A span begins before it ends, but this one is from {span.start} to {span.stop}.")
+    taken = replayer.actions(span.branch, span.start, span.stop)
+    if path.suffix == ".jsonl":
+        lines = [json.dumps(line) for line in _lines(replayer, span, taken, actions)]
+        write_whole(path.parent, {path.name: ("\n".join(lines) + "\n").encode()})
+        return
+    frames = (moment.frame for moment in replayer.replay(span.branch, span.start, span.stop))
+    if path.suffix == ".npz":
+        write_clip(path, frames, rate=rate, actions=taken, start=span.start)
+        return
+    names = ["", *(actions.names[action] for action in taken)]
+    shown = (
+        _captioned(frame, name) if captions else _enlarged(frame) for frame, name in zip(frames, names, strict=True)
+    )
+    write_clip(path, shown, rate=rate)
+
+
+def _lines(replayer: Replayer, span: Span, taken: np.ndarray, actions: ActionSpec) -> Iterator[dict[str, object]]:
+    for tick, action in enumerate(taken.tolist(), span.start + 1):
+        branch = replayer.owner(span.branch, tick)
+        yield {
+            "tick": tick,
+            "branch": branch.name,
+            "action": action,
+            "name": actions.names[action],
+            "lived": branch.lived(tick),
+            "frame": branch.digest(tick).hex(),
+        }
+    for branch in replayer.archive.branches.values():
+        for event in branch.events:
+            yield {"branch": branch.name, **dataclasses.asdict(event)}
+
+
+#: Every pixel of a clip becomes a square of this side.
+_SCALE = 6
+
+
+def _enlarged(frame: np.ndarray) -> np.ndarray:
+    return frame.repeat(_SCALE, 0).repeat(_SCALE, 1)
+
+
+def _captioned(frame: np.ndarray, caption: str) -> np.ndarray:
+    from PIL import Image, ImageDraw, ImageFont
+
+    image = Image.fromarray(_enlarged(frame))
+    font = ImageFont.load_default(size=image.height // 16)
+    draw = ImageDraw.Draw(image)
+    draw.text((8, image.height - image.height // 10), caption, font=font, stroke_width=2, stroke_fill="black")
+    return np.asarray(image)

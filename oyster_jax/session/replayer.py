@@ -1,0 +1,201 @@
+"""Finds the state of any tick of a session: from the nearest sound snapshot, along the log."""
+
+import dataclasses
+import hashlib
+import io
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+
+from oyster_jax.core.model import WorldModel
+from oyster_jax.core.state import Status, WorldState
+from oyster_jax.prng import named_key
+from oyster_jax.session.archive import PROMPT, Archive
+from oyster_jax.session.branch import Branch
+from oyster_jax.session.errors import SessionError
+
+
+class LivingWorld(Protocol):
+    """What a session asks of a world; `worlds.world.World` is one."""
+
+    @property
+    def model(self) -> WorldModel:
+        """The model, without parameters."""
+        ...
+
+    @property
+    def params(self) -> Any:
+        """Its parameters."""
+        ...
+
+    def reset(self, seed: int = 0, *, key: Any = None) -> WorldState:
+        """Dreams a world from nothing."""
+        ...
+
+    def encode(self, frames: np.ndarray, actions: Any, seed: int = 0) -> WorldState:
+        """Returns the state of a world in which `frames` have been seen."""
+        ...
+
+    def tick(self, state: WorldState, action: Any, *, donate: bool = False) -> tuple[WorldState, Any]:
+        """Returns the state one tick later and its frame."""
+        ...
+
+    def render(self, state: WorldState) -> np.ndarray:
+        """Returns the frame that the state shows."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Moment:
+    """A session at one tick.
+
+    Attributes:
+      tick: which.
+      state: of the world; the next tick uses it up.
+      frame: what it shows, uint8 `[height, width, 3]`.
+    """
+
+    tick: int
+    state: WorldState
+    frame: np.ndarray
+
+
+class Replayer:
+    """Computes moments of a session.
+
+    Args:
+      world: that the session lives in.
+      archive: of the session.
+    """
+
+    def __init__(self, world: LivingWorld, archive: Archive):
+        self.world, self.archive = world, archive
+        self._seed, self._respawn = int(archive.manifest["seed"]), bool(archive.manifest["respawn"])
+
+    def begin(self) -> Moment:
+        """Returns tick 0.
+
+        Raises:
+          SessionError: the session began from a recorded moment, and its file is damaged.
+        """
+        if self.archive.manifest["prompt"] is None:
+            state = self.world.reset(self._seed)
+        else:
+            frames, actions = read_prompt(self.archive)
+            state = self.world.encode(frames, actions, self._seed)
+        return Moment(tick=0, state=state, frame=self.world.render(state))
+
+    def next(self, moment: Moment, action: int) -> Moment:
+        """Returns the moment one tick later; the state of the one given is used up.
+
+        A world that predicted its end begins anew: the tick then shows the first frame of another dream, whatever the
+        action, as the recorded game does.
+        """
+        tick = moment.tick + 1
+        if self._respawn and int(moment.state.status) == Status.TERMINAL:
+            key = jax.random.fold_in(named_key(jax.random.key(self._seed), "respawn"), tick)
+            state = self.world.reset(key=key)
+            return Moment(tick=tick, state=state, frame=self.world.render(state))
+        state, frame = self.world.tick(moment.state, action, donate=True)
+        return Moment(tick=tick, state=state, frame=np.asarray(frame))
+
+    def at(self, branch: str, tick: int) -> Moment:
+        """Returns the moment of a tick, whose frame is, bit for bit, that which was seen.
+
+        Raises:
+          SessionError: there is no such tick, or neither a snapshot nor the beginning can be read.
+        """
+        moment = self._nearest(branch, tick)
+        for action in self.actions(branch, moment.tick, tick):
+            moment = self.next(moment, action)
+        return moment
+
+    def replay(self, branch: str, start: int = 0, stop: int | None = None) -> Iterator[Moment]:
+        """Yields every moment from `start` to `stop` (the branch's end), both included; each uses the last one up."""
+        moment = self.at(branch, start)
+        yield moment
+        for action in self.actions(branch, start, self.branch(branch).end if stop is None else stop):
+            moment = self.next(moment, action)
+            yield moment
+
+    def snapshot(self, branch: str, tick: int) -> Moment | None:
+        """Returns the moment that a snapshot of a branch holds, None if that is damaged."""
+        loaded = self.archive.snapshots.load(branch, tick, self._like)
+        return None if loaded is None else Moment(tick=tick, state=loaded[0], frame=loaded[1])
+
+    def branch(self, name: str) -> Branch:
+        """Returns a branch by its name.
+
+        Raises:
+          SessionError: there is none.
+        """
+        if name not in self.archive.branches:
+            names = ", ".join(self.archive.branches)
+            raise SessionError(f"There is no branch '{name}' in this session; it has {names}.")
+        return self.archive.branches[name]
+
+    def owner(self, branch: str, tick: int) -> Branch:
+        """Returns the branch on which a tick was lived: the one given or the nearest of those that it comes from.
+
+        Raises:
+          SessionError: it was not lived there.
+        """
+        found = self.branch(branch)
+        if not 0 <= tick <= found.end:
+            raise SessionError(f"Tick {tick} was never lived on the branch '{branch}': it has ticks 0 to {found.end}.")
+        while found.parent is not None and tick <= found.at:
+            found = self.archive.branches[found.parent]
+        return found
+
+    def actions(self, branch: str, start: int, stop: int) -> np.ndarray:
+        """Returns the actions, int32, that led from tick `start` to tick `stop` on a branch and those it comes from."""
+        parts = []
+        while stop > start:
+            owner = self.owner(branch, stop)
+            begin = max(start, owner.at)
+            parts.append(owner.actions(begin, stop))
+            stop = begin
+        return np.concatenate([np.zeros(0, np.int32), *reversed(parts)])
+
+    def _nearest(self, branch: str, tick: int) -> Moment:
+        until = tick
+        while True:
+            owner = self.owner(branch, until)
+            while (found := self.archive.snapshots.before(owner.name, until)) is not None:
+                if (moment := self.snapshot(owner.name, found)) is not None:
+                    return moment
+            if owner.parent is None:
+                return self.begin()
+            until = owner.at
+
+    @property
+    def _like(self) -> WorldState:
+        return jax.eval_shape(self.world.model.reset, self.world.params, jax.random.key(0))
+
+
+def pack_prompt(frames: np.ndarray, actions: np.ndarray) -> bytes:
+    """Returns the content of the file that keeps the recorded moment a session begins from."""
+    file = io.BytesIO()
+    np.savez_compressed(file, frames=frames, actions=actions)
+    return file.getvalue()
+
+
+def read_prompt(archive: Archive) -> tuple[np.ndarray, np.ndarray]:
+    """Returns frames and actions of the recorded moment that a session began from.
+
+    Raises:
+      SessionError: the file is missing or damaged.
+    """
+    path = archive.folder / PROMPT
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SessionError(f"{path} cannot be read ({error.strerror}), and the session begins from it.") from error
+    if hashlib.sha256(data).hexdigest() != archive.manifest["prompt"]:
+        raise SessionError(
+            f"{path} is damaged: its sha256 is not the manifest's. Restore it; the session begins from it."
+        )
+    with np.load(io.BytesIO(data)) as arrays:
+        return arrays["frames"], arrays["actions"]

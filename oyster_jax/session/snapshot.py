@@ -1,0 +1,121 @@
+"""One snapshot: an Orbax checkpoint of a state's leaves with a digest, because Orbax loads flipped bits in silence."""
+
+import hashlib
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from orbax.checkpoint import v1 as ocp
+
+from oyster_jax.core.state import WorldState
+from oyster_jax.session.errors import SessionError
+from oyster_jax.tree import named_leaves, tree_digest
+
+type Leaves = dict[str, np.ndarray]
+
+#: The entry of a snapshot that is the frame and not a leaf of the state.
+FRAME = "frame"
+
+
+def to_leaves(state: WorldState, frame: np.ndarray) -> Leaves:
+    """Copies a state and its frame to the host, as NumPy arrays by name; a PRNG key becomes its words."""
+    leaves = {f"state.{name}": np.array(_words(leaf), copy=True) for name, leaf in named_leaves(state).items()}
+    return leaves | {FRAME: np.array(frame, copy=True)}
+
+
+def from_leaves(leaves: Leaves, like: WorldState) -> tuple[WorldState, np.ndarray]:
+    """Rebuilds a state and its frame.
+
+    Args:
+      leaves: what `to_leaves` gave.
+      like: a state of the same world, or its `jax.ShapeDtypeStruct`s; says how the leaves hang together.
+    """
+    paths = named_leaves(like)
+    values = [_like(leaves[f"state.{name}"], leaf) for name, leaf in paths.items()]
+    return jax.tree.unflatten(jax.tree.structure(like), values), leaves[FRAME]
+
+
+def write_snapshot(folder: Path, leaves: Leaves) -> int:
+    """Writes a snapshot, reads it back, and gives it its name only if it is whole; returns its bytes on the disk.
+
+    A folder of that name that is already there is left as it is: the state of a tick is the same whoever computed it.
+
+    Raises:
+      OSError, ValueError: Orbax could not write it.
+      SessionError: what was read back is not what was written.
+    """
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        note: Any = {"digest": _digest(folder.name, leaves), "leaves": _shapes(leaves)}
+        ocp.save(str(temporary), leaves, custom_metadata=note)
+        _read(temporary, folder.name)
+        if not folder.exists():
+            os.rename(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        # Orbax writes beside the name it was given, too.
+        for left in folder.parent.glob(f"{temporary.name}*"):
+            shutil.rmtree(left, ignore_errors=True)
+    return folder_bytes(folder)
+
+
+def read_snapshot(folder: Path) -> Leaves:
+    """Reads a snapshot.
+
+    Raises:
+      SessionError: it is missing or damaged.
+    """
+    return _read(folder, folder.name)
+
+
+def folder_bytes(folder: Path) -> int:
+    """Returns the bytes of all files under `folder`; one that goes away meanwhile counts as none."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.stat(os.path.join(parent, name)).st_size
+            except FileNotFoundError:
+                continue
+    return total
+
+
+def _read(folder: Path, name: str) -> Leaves:
+    try:
+        note: Any = ocp.metadata(str(folder)).custom_metadata
+        like = {name: np.zeros(shape, jnp.dtype(dtype)) for name, (shape, dtype) in note["leaves"].items()}
+        leaves = {name: np.asarray(leaf) for name, leaf in ocp.load(str(folder), like).items()}
+        digest = note["digest"]
+    except Exception as error:
+        # Orbax has many kinds of exceptions for one cause: damaged or missing files.
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SessionError(f"The snapshot {folder} cannot be read ({reason}).") from error
+    if digest != _digest(name, leaves):
+        raise SessionError(f"The snapshot {folder} is damaged: its bytes do not match its digest.")
+    return leaves
+
+
+def _digest(name: str, leaves: Leaves) -> str:
+    """Returns a digest over all leaves and the tick that they belong to, so that no snapshot passes for another."""
+    return hashlib.sha256(f"{name} {tree_digest(leaves)}".encode()).hexdigest()
+
+
+def _shapes(leaves: Leaves) -> dict[str, Any]:
+    return {name: [list(leaf.shape), str(leaf.dtype)] for name, leaf in leaves.items()}
+
+
+def _words(leaf: Any) -> Any:
+    return jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+
+
+def _like(array: np.ndarray, leaf: Any) -> jax.Array:
+    """Puts an array on the device as a leaf of the kind of `leaf`; copied, because a tick will use it up."""
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(jnp.array(array, copy=True))
+    return jnp.array(array, copy=True)

@@ -1,0 +1,168 @@
+"""Writes snapshots in a process of its own, so that a tick never waits for the disk, for Orbax or for Python's lock.
+
+`python -m oyster_jax.session.snapshot_writer FD` is that process: it takes snapshots from a socket, one at a time,
+writes each with Orbax under a temporary name, reads it back, compares it with what it was given, and only then gives it
+its name. It ends when its parent does.
+"""
+
+import contextlib
+import dataclasses
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from oyster_jax.session.snapshot import Leaves, write_snapshot
+
+#: Snapshots that may wait to be written; one more is left out, for the log can always make its state again.
+WAITING = 6
+#: How often a process that died is started again before snapshots are given up.
+RESTARTS = 3
+_NICENESS = 10
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Written:
+    """What became of a snapshot.
+
+    Attributes:
+      folder: where it is to be.
+      bytes: that it takes on the disk, 0 if it is not there.
+      problem: why it could not be written, as a sentence, or None.
+    """
+
+    folder: Path
+    bytes: int
+    problem: str | None = None
+
+
+type Report = Callable[[Written], None]
+
+
+class SnapshotWriter:
+    """The parent's side: hands snapshots over and reports what became of each, on a thread of its own."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: list[tuple[Path, Leaves, Report]] = []
+        self._starts = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+        self._thread: threading.Thread | None = None
+        self._closing = False
+
+    def submit(self, folder: Path, leaves: Leaves, report: Report) -> bool:
+        """Hands a snapshot over; returns False if too many wait already.
+
+        Args:
+          folder: that it shall be; its name must not be taken.
+          leaves: NumPy arrays by name that nobody changes any more.
+          report: called on the writer's thread once it is written or could not be.
+        """
+        with self._changed:
+            if self._closing or len(self._waiting) >= WAITING:
+                return False
+            self._waiting.append((folder, leaves, report))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+            return True
+
+    def pending(self, folder: Path) -> Leaves | None:
+        """Returns the leaves of a snapshot that is not written yet, None if there is none of that name."""
+        with self._changed:
+            return next((leaves for path, leaves, _ in self._waiting if path == folder), None)
+
+    def wait(self) -> None:
+        """Returns when nothing waits any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting)
+
+    def close(self) -> None:
+        """Writes what waits, and ends the process."""
+        self.wait()
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+        self._stop()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closing)
+                if not self._waiting:
+                    return
+                folder, leaves, report = self._waiting[0]
+            written = self._write(folder, leaves)
+            report(written)
+            with self._changed:
+                self._waiting.pop(0)
+                self._changed.notify_all()
+
+    def _write(self, folder: Path, leaves: Leaves) -> Written:
+        while self._connection is not None or self._starts < RESTARTS:
+            try:
+                if self._connection is None:
+                    self._start()
+                assert self._connection is not None
+                self._connection.send((os.fspath(folder), leaves))
+                size, problem = self._connection.recv()
+                return Written(folder=folder, bytes=size, problem=problem)
+            except (OSError, EOFError):
+                self._stop()
+        return Written(
+            folder=folder,
+            bytes=0,
+            problem=f"The process that writes snapshots ended {self._starts} times; rewinding will take longer.",
+        )
+
+    def _start(self) -> None:
+        self._starts += 1
+        ours, theirs = socket.socketpair()
+        package = os.fspath(Path(__file__).resolve().parents[2])
+        path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                # A terminal's Ctrl-C is its parent's to answer.
+                process_group=0,
+                env=os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": path},
+            )
+        self._connection = Connection(ours.detach())
+
+    def _stop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        if self._process is not None:
+            self._process.wait()
+        self._connection = self._process = None
+
+
+def main(descriptor: int) -> None:
+    """Writes snapshots that come over the socket `descriptor` until its other end is closed."""
+    os.nice(_NICENESS)
+    with Connection(descriptor) as connection, contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            folder, leaves = connection.recv()
+            connection.send(_answer(Path(folder), leaves))
+
+
+def _answer(folder: Path, leaves: Leaves) -> tuple[int, str | None]:
+    try:
+        return write_snapshot(folder, leaves), None
+    except Exception as error:  # noqa: BLE001  # Orbax has many kinds; each is told to the parent, who goes on
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return 0, f"The snapshot {folder} could not be written ({reason}); free space or check permissions."
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,84 @@
+"""Whether a session, lived again from its log, looks as it did: bit for bit, or how nearly."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from oyster_jax.session.branch import frame_digest
+from oyster_jax.session.replayer import Moment, Replayer
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What a replay of one branch found.
+
+    Attributes:
+      branch: which; its own ticks only.
+      ticks: that were lived again.
+      equal: of these, how many frames had the digest that the log says.
+      snapshots: that were on the way and could be read.
+      worst: largest difference of a pixel at a snapshot from the replay that began at the one before, 0 to 255.
+      first: the first tick whose frame differed, None if none did.
+    """
+
+    branch: str
+    ticks: int
+    equal: int
+    snapshots: int
+    worst: int
+    first: int | None
+
+    @property
+    def exact(self) -> bool:
+        """Whether every frame and every snapshot came out bit for bit."""
+        return self.equal == self.ticks and self.worst == 0
+
+    @property
+    def sentence(self) -> str:
+        """What was found, for people."""
+        if self.exact:
+            return (
+                f"{self.branch}: bit for bit; {self.ticks} frames have the digest that they were seen with, and "
+                f"{self.snapshots} snapshots equal the replay."
+            )
+        return (
+            f"{self.branch}: within a tolerance only; {self.equal} of {self.ticks} frames are equal bit for bit, the "
+            f"first that differs is that of tick {self.first}; from one snapshot to the next no pixel moved by more "
+            f"than {self.worst} of 255, over {self.snapshots} snapshots."
+        )
+
+
+def verify(replayer: Replayer, branch: str, watch: Callable[[int], None] = lambda _: None) -> Verification:
+    """Lives the ticks of one branch again and compares; where a snapshot differs the replay goes on from the snapshot.
+
+    The ticks before the branch are its parent's: verify that too.
+
+    Args:
+      replayer: of the session.
+      branch: which.
+      watch: told of every tick.
+
+    Raises:
+      SessionError: there is no such branch, or it cannot be computed.
+    """
+    line = replayer.branch(branch)
+    moment = replayer.begin() if line.parent is None else replayer.at(branch, line.at)
+    kept = set(replayer.archive.snapshots.ticks(branch))
+    equal, worst, read, first = 0, 0, 0, None
+    for action in line.actions(line.at, line.end):
+        moment = replayer.next(moment, int(action))
+        if frame_digest(moment.frame) == line.digest(moment.tick):
+            equal += 1
+        elif first is None:
+            first = moment.tick
+        if moment.tick in kept and (snapshot := replayer.snapshot(branch, moment.tick)) is not None:
+            read += 1
+            worst = max(worst, _difference(moment, snapshot))
+            moment = snapshot
+        watch(moment.tick)
+    return Verification(branch=branch, ticks=line.end - line.at, equal=equal, snapshots=read, worst=worst, first=first)
+
+
+def _difference(one: Moment, other: Moment) -> int:
+    return int(np.abs(one.frame.astype(np.int16) - other.frame.astype(np.int16)).max())

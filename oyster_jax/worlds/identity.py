@@ -1,0 +1,69 @@
+"""What a session writes down of its world and of the machine, and what it asks of them when it is opened again."""
+
+import hashlib
+import json
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import jax
+
+from oyster_jax.session.archive import Archive
+from oyster_jax.session.errors import SessionError
+from oyster_jax.worlds.world import World
+
+#: Packages whose version may change the last bit of a frame.
+_PACKAGES = ("oyster-jax", "jax", "jaxlib", "numpy")
+
+
+def world_manifest(world: World) -> dict[str, Any]:
+    """Returns what a manifest says of a world."""
+    return {
+        "world": world.name,
+        "digest": world.digest,
+        "model": _model_digest(world),
+        "spec": json.loads(json.dumps(world.spec.to_json())),
+    }
+
+
+def check_world(archive: Archive, world: World) -> None:
+    """Checks that a session began with a world.
+
+    Raises:
+      SessionError: its weights, specification, sampler or numbers in memory are others.
+    """
+    said, found = archive.manifest, world_manifest(world)
+    if said["digest"] != found["digest"]:
+        raise SessionError(
+            f"{archive.folder} lives in '{said['world']}' with weights {said['digest']}, but these are "
+            f"{found['digest']}; open it with the world that it began with."
+        )
+    if said["spec"] != found["spec"] or said["model"] != found["model"]:
+        raise SessionError(
+            f"{archive.folder} lives in '{said['world']}' under another specification, sampler or dtype than this "
+            "world's; open it with the settings that it began with."
+        )
+
+
+def home() -> dict[str, str]:
+    """Returns under what conditions frames are computed here."""
+    device = jax.devices()[0]
+    return {"backend": f"{device.platform} {device.device_kind}", "machine": platform.machine()} | {
+        package: version(package) for package in _PACKAGES
+    }
+
+
+def changed_home(before: dict[str, str]) -> str | None:
+    """Returns a sentence on what differs from the conditions of `before`, None if nothing does."""
+    changed = [f"{name} {before.get(name)} → {now}" for name, now in home().items() if before.get(name) != now]
+    if not changed:
+        return None
+    return (
+        f"This session was lived under other conditions before ({', '.join(changed)}): its last bits may differ; "
+        "`oyster session verify` tells whether they do."
+    )
+
+
+def _model_digest(world: World) -> str:
+    kinds = sorted({str(leaf.dtype) for leaf in jax.tree.leaves(world.params)})
+    return hashlib.sha256(json.dumps([world.model.to_json(), kinds], sort_keys=True).encode()).hexdigest()

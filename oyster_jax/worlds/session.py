@@ -1,0 +1,422 @@
+"""A session: a learned world being lived in, that can be paused, killed, moved, rewound, branched and replayed."""
+
+import hashlib
+import itertools
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import jax
+import numpy as np
+
+from oyster_jax.core.spec import as_action_ids
+from oyster_jax.core.state import Status, WorldState
+from oyster_jax.session.archive import PROMPT, Archive
+from oyster_jax.session.errors import SessionEndedError, SessionError
+from oyster_jax.session.replayer import Moment, Replayer, pack_prompt
+from oyster_jax.session.snapshot import to_leaves
+from oyster_jax.session.status import Phase, SessionStatus
+from oyster_jax.session.timeline import Timeline, timeline_of
+from oyster_jax.worlds.identity import changed_home, check_world, home, world_manifest
+from oyster_jax.worlds.registry import load
+from oyster_jax.worlds.world import Action, Actions, World
+
+#: Seconds of ticks between two snapshots; a rewind loads one and computes at most these ticks again.
+SNAPSHOT_SECONDS = 0.35
+#: But never fewer ticks than these.
+SNAPSHOT_TICKS = 16
+#: Seconds of world time that a session may take unless told otherwise.
+MAX_DURATION = 1800.0
+
+type Policy = Callable[[np.ndarray], Action]
+
+
+class Session:
+    """A learned world being lived in, on one branch of its tree, at one tick.
+
+    Made by `World.session`, `Session.open` and `branch`. Not to be used from two threads at once.
+
+    Attributes:
+      world: that it lives in.
+      branch_name: the branch that it is on.
+    """
+
+    def __init__(self, world: World, archive: Archive, sharers: list["Session"], branch: str):
+        self.world, self.branch_name = world, branch
+        self._archive, self._sharers = archive, sharers
+        self._replayer = Replayer(world, archive)
+        self._tick = archive.branches[branch].end
+        self._moment: Moment | None = None
+        self._paused = self._closed = False
+        self._lived = max((b.lived(b.end) or 0.0 for b in archive.branches.values()), default=0.0)
+        self._resumed = time.monotonic()
+        self._since_snapshot, self._ticks_since_snapshot = 0.0, 0
+        sharers.append(self)
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        world: World,
+        *,
+        seed: int = 0,
+        prompt: tuple[np.ndarray, Any] | None = None,
+        max_duration: float = MAX_DURATION,
+        respawn: bool = True,
+        snapshot_bytes: int = 1 << 30,
+    ) -> Self:
+        """Begins a session in a new folder.
+
+        Args:
+          path: of the folder; it must not hold anything yet.
+          world: to live in.
+          seed: of the dream it begins with, and of all that happens.
+          prompt: a recorded moment to begin from, frames uint8 `[ticks, height, width, 3]` and the actions between.
+          max_duration: seconds of world time that it may take; `extend` gives more.
+          respawn: begin another dream when the world predicts its end; without, it goes on as if nothing were.
+          snapshot_bytes: that snapshots may take on the disk; beyond, every second one goes where there are the most.
+
+        Raises:
+          SessionError: the folder is not empty, or the duration is not positive.
+          WorldError, ValueError: the prompt is not this world's.
+        """
+        _check_duration(max_duration)
+        files = {}
+        if prompt is not None:
+            frames, ids = np.asarray(prompt[0]), np.zeros(0, np.int32)
+            if len(frames) > 1:
+                ids = as_action_ids(world.spec.action, prompt[1])
+            world.encode(frames, ids, seed)
+            files[PROMPT] = pack_prompt(frames, ids)
+        manifest = {
+            **world_manifest(world),
+            "seed": seed,
+            "prompt": hashlib.sha256(files[PROMPT]).hexdigest() if files else None,
+            "respawn": respawn,
+            "max_duration": max_duration,
+            "snapshot_bytes": snapshot_bytes,
+            "created": time.time(),
+            "home": home(),
+        }
+        archive = Archive.create(Path(path), manifest, files)
+        return cls(world, archive, [], "main")
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], world: World | str | None = None, *, branch: str | None = None) -> Self:
+        """Goes on with a session, in this or another process, where it was left.
+
+        Args:
+          path: of its folder.
+          world: that it lives in, or its name or folder; the one of the name that it began with unless given.
+          branch: to be on, the one that was lived on last unless given.
+
+        Raises:
+          SessionError: there is no session, it is damaged beyond repair, another process writes it, or the world is
+            not the one it began with.
+          WorldError: there is no such world.
+        """
+        archive = Archive(Path(path))
+        try:
+            if not isinstance(world, World):
+                world = load(world or archive.manifest["world"])
+            check_world(archive, world)
+            session = cls(world, archive, [], branch or archive.latest.name)
+            session._replayer.owner(session.branch_name, session._tick)
+        except BaseException:
+            archive.close()
+            raise
+        if (changed := changed_home(archive.manifest["home"])) is not None:
+            archive.problems.append(changed)
+        session._event("opened", json.dumps(home()))
+        return session
+
+    @property
+    def tick(self) -> int:
+        """The tick that is now, 0 at the beginning."""
+        return self._tick
+
+    @property
+    def ticks(self) -> int:
+        """The last tick of the branch that it is on; more than `tick` after a rewind."""
+        return self._archive.branches[self.branch_name].end
+
+    @property
+    def durable(self) -> int:
+        """The last tick of the branch that no crash can take back."""
+        return self._archive.durable(self.branch_name)
+
+    @property
+    def frame(self) -> np.ndarray:
+        """What the session shows now, uint8 `[height, width, 3]`."""
+        return self._now.frame
+
+    @property
+    def state(self) -> WorldState:
+        """A copy of the world's state as it is now."""
+        return jax.tree.map(lambda leaf: leaf.copy(), self._now.state)
+
+    @property
+    def readouts(self) -> dict[str, np.ndarray]:
+        """What the world's heads say of this tick; see `World.readouts`."""
+        return self.world.readouts(self._now.state)
+
+    @property
+    def world_time(self) -> float:
+        """Seconds of the world's own time since the beginning."""
+        return self._tick / self.world.spec.frame.rate
+
+    @property
+    def wall_time(self) -> float:
+        """Seconds that the session was open and not paused, over all processes."""
+        running = 0.0 if self._paused or self._closed else time.monotonic() - self._resumed
+        return self._lived + running
+
+    @property
+    def max_duration(self) -> float:
+        """Seconds of world time that it may take."""
+        return float(self._archive.manifest["max_duration"])
+
+    @property
+    def remaining(self) -> float:
+        """Seconds of world time that are left."""
+        return max(0.0, self.max_duration - self.world_time)
+
+    @property
+    def disk_bytes(self) -> int:
+        """What the session, with all of its branches, takes on the disk."""
+        return self._archive.disk_bytes
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What went wrong with its files and was mended or worked around, as sentences."""
+        return tuple(self._archive.problems)
+
+    @property
+    def status(self) -> SessionStatus:
+        """How it is doing."""
+        phase, trouble = Phase.RUNNING, self._archive.trouble
+        if self._closed:
+            phase, trouble = Phase.CLOSED, None
+        elif self._paused:
+            phase = Phase.PAUSED
+        elif self._tick >= self._last_tick:
+            phase = Phase.ENDED
+        elif trouble is None and self._moment is not None and (world := int(self._moment.state.status)) != Status.OK:
+            trouble = Status(world).sentence
+        place = f"at tick {self._tick} of {self.ticks} on '{self.branch_name}', {self.remaining:.1f} s left"
+        return SessionStatus(phase=phase, sentence=" ".join(filter(None, [phase.sentence(place), trouble])))
+
+    def step(self, action: Action) -> np.ndarray:
+        """Lives one tick and returns its frame, uint8 `[height, width, 3]`; the disk is never waited for.
+
+        After a rewind this begins a branch of its own, so that what came later stays.
+
+        Raises:
+          SessionEndedError: the session has reached its duration.
+          SessionError: it is paused or closed.
+          ValueError: there is no such action.
+        """
+        self._check_open()
+        taken = self.world.spec.action.parse(action if isinstance(action, str) else int(action))
+        if self._paused:
+            raise SessionError("The session is paused; resume it to go on.")
+        if self._tick >= self._last_tick:
+            raise SessionEndedError(self.status.sentence)
+        now = self._now
+        if self._tick < self.ticks:
+            self.branch_name = self._add_branch(self._tick, None)
+        begin = time.perf_counter()
+        self._moment = self._replayer.next(now, taken)
+        took = time.perf_counter() - begin
+        self._tick += 1
+        branch = self._archive.branches[self.branch_name]
+        self._archive.add_tick(branch, taken, self.wall_time, self._moment.frame)
+        self._since_snapshot += took
+        self._ticks_since_snapshot += 1
+        if self._since_snapshot >= SNAPSHOT_SECONDS and self._ticks_since_snapshot >= SNAPSHOT_TICKS:
+            self._keep_snapshot()
+        return self._moment.frame
+
+    def run(
+        self,
+        policy: Policy | Actions,
+        ticks: int | None = None,
+        *,
+        watch: Callable[[Self], None] | None = None,
+    ) -> int:
+        """Lives many ticks; returns how many, fewer than asked for where the session ends.
+
+        Args:
+          policy: called with the newest frame, returns an action; or a script as in `right*30,jump*6`, or actions.
+          ticks: how many, as many as the script has unless given; a shorter script is begun again.
+          watch: called after each tick.
+
+        Raises:
+          SessionError: the session is paused or closed.
+          ValueError: an action is unknown, or a policy comes without a number of ticks.
+        """
+        script = None if callable(policy) else as_action_ids(self.world.spec.action, policy).tolist()
+        if ticks is None and script is None:
+            raise ValueError("A policy runs for a number of ticks; say how many.")
+        repeated, count = itertools.cycle(script or ()), len(script or ()) if ticks is None else ticks
+        for lived in range(count):
+            try:
+                self.step(policy(self.frame) if callable(policy) else next(repeated))
+            except SessionEndedError:
+                return lived
+            if watch is not None:
+                watch(self)
+        return count
+
+    def rewind(self, tick: int) -> np.ndarray:
+        """Goes back to a tick of this branch and returns its frame, bit for bit the one that was seen.
+
+        Raises:
+          SessionError: it lies ahead, or was never lived.
+        """
+        if tick > self._tick:
+            raise SessionError(f"Tick {tick} lies ahead of tick {self._tick}; use seek to go forward.")
+        return self.seek(tick)
+
+    def seek(self, tick: int, *, branch: str | None = None) -> np.ndarray:
+        """Goes to any tick that was ever lived and returns its frame.
+
+        Args:
+          tick: where to.
+          branch: on which branch, the present one unless given.
+
+        Raises:
+          SessionError: it was never lived there.
+        """
+        self._check_open()
+        name = self.branch_name if branch is None else branch
+        self._moment = self._replayer.at(name, tick)
+        self.branch_name, self._tick = name, tick
+        self._since_snapshot, self._ticks_since_snapshot = 0.0, 0
+        return self._moment.frame
+
+    def branch(self, at: int | None = None, *, name: str | None = None) -> Self:
+        """Returns another session that goes on from a tick of this one; both share all that came before.
+
+        Args:
+          at: the tick to leave at, now unless given.
+          name: of the branch, `branch-1` and so on unless given.
+
+        Raises:
+          SessionError: there is no such tick, or the name is taken.
+        """
+        self._check_open()
+        at = self._tick if at is None else at
+        return type(self)(self.world, self._archive, self._sharers, self._add_branch(at, name))
+
+    def pause(self) -> None:
+        """Stops the clock and puts everything on the disk."""
+        self._check_open()
+        if not self._paused:
+            self._event("paused")
+            self._lived, self._paused = self.wall_time, True
+            self._keep_snapshot()
+        self.flush()
+
+    def resume(self) -> None:
+        """Goes on after a pause."""
+        self._check_open()
+        if self._paused:
+            self._paused, self._resumed = False, time.monotonic()
+            self._event("resumed")
+
+    def extend(self, seconds: float) -> None:
+        """Gives the session more world time.
+
+        Raises:
+          SessionError: the number of seconds is not positive.
+        """
+        self._check_open()
+        _check_duration(seconds)
+        self._archive.change_manifest(max_duration=self.max_duration + seconds)
+        self._event("extended", f"{seconds:g} s")
+
+    def label(self, tick: int, text: str) -> None:
+        """Writes something beside a tick of this branch.
+
+        Raises:
+          SessionError: there is no such tick, or the text is longer than 10,000 characters.
+        """
+        self._check_open()
+        if len(text) > 10_000:
+            raise SessionError(f"A label has at most 10,000 characters, but this one has {len(text)}.")
+        self._replayer.owner(self.branch_name, tick)
+        self._archive.add_event(self._archive.branches[self.branch_name], "label", tick, text)
+
+    def timeline(self) -> Timeline:
+        """Returns the tree of branches with their ticks, snapshots and labels."""
+        return timeline_of(self._archive)
+
+    def flush(self) -> None:
+        """Returns when all that was lived is on the disk, or the disk has refused it; see `status`."""
+        self._archive.flush()
+
+    def close(self) -> None:
+        """Puts everything on the disk and lets go of the session; its last branch closes the archive."""
+        if self._closed:
+            return
+        self._event("closed")
+        self._keep_snapshot()
+        self._lived, self._closed, self._moment = self.wall_time, True, None
+        self._sharers.remove(self)
+        if not self._sharers:
+            self._archive.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def _now(self) -> Moment:
+        """The present moment; computed on its first use, so that a branch nobody looks at costs nothing."""
+        self._check_open()
+        if self._moment is None:
+            self._moment = self._replayer.at(self.branch_name, self._tick)
+        return self._moment
+
+    @property
+    def _last_tick(self) -> int:
+        return round(self.max_duration * self.world.spec.frame.rate)
+
+    def _add_branch(self, at: int, name: str | None) -> str:
+        parent = self._replayer.owner(self.branch_name, at).name if at else "main"
+        names = self._archive.branches
+        name = name or next(f"branch-{index}" for index in range(1, len(names) + 1) if f"branch-{index}" not in names)
+        try:
+            self._archive.add_branch(name, parent, at)
+        except OSError as error:
+            raise SessionError(
+                f"The branch '{name}' cannot be written to {self._archive.folder} ({error.strerror}); free space there."
+            ) from error
+        return name
+
+    def _keep_snapshot(self) -> None:
+        """Hands the present state over, unless its tick is another branch's, or has been kept."""
+        if self._moment is not None and self._ticks_since_snapshot:
+            self._archive.add_snapshot(self.branch_name, self._tick, to_leaves(self._moment.state, self._moment.frame))
+        self._since_snapshot, self._ticks_since_snapshot = 0.0, 0
+
+    def _event(self, kind: str, text: str = "") -> None:
+        self._archive.add_event(self._archive.branches[self.branch_name], kind, self._tick, text)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionError(f"This session is closed; open it again with Session.open('{self._archive.folder}').")
+
+
+def _check_duration(seconds: float) -> None:
+    if not 0 < seconds < float("inf"):
+        raise SessionError(f"A session lasts for a positive number of seconds, but this was {seconds:g}.")
