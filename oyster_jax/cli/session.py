@@ -240,7 +240,7 @@ def _opened(config: _InWorld) -> "tuple[World, Replayer]":
 def _span(config: _Part, replayer: "Replayer") -> "Span":
     from oyster_jax.session.export import Span
 
-    stop = replayer.branch(config.branch).end if config.stop is None else config.stop
+    stop = replayer.archive.branch(config.branch).end if config.stop is None else config.stop
     if not 0 <= config.start <= stop:
         raise UsageError(f"--start {config.start} must not lie behind --stop {stop}, nor before tick 0.")
     return Span(branch=config.branch, start=config.start, stop=stop)

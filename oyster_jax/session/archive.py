@@ -11,6 +11,7 @@ The log is the session: with the manifest it makes every state again. Snapshots 
 
 import errno
 import fcntl
+import itertools
 import os
 import threading
 import time
@@ -134,6 +135,17 @@ class Archive:
         """The branch on which the last tick was lived."""
         return max(self.branches.values(), key=lambda branch: (branch.lived(branch.end) or 0.0, branch.created))
 
+    def branch(self, name: str) -> Branch:
+        """Returns a branch by its name.
+
+        Raises:
+          SessionError: there is none.
+        """
+        if name not in self.branches:
+            names = ", ".join(self.branches)
+            raise SessionError(f"There is no branch '{name}' in this session; it has {names}.")
+        return self.branches[name]
+
     def durable(self, branch: str) -> int:
         """Returns the last tick of a branch that a crash cannot take back."""
         return self._durable[branch]
@@ -156,24 +168,32 @@ class Archive:
         with self._changed:
             self._due.append((branch, tick, leaves))
 
-    def add_branch(self, name: str, parent: str, at: int) -> Branch:
-        """Makes a branch; it is on the disk when this returns.
+    def add_branch(self, name: str | None, parent: str, at: int) -> str:
+        """Makes a branch, which is on the disk when this returns, and returns its name.
+
+        Args:
+          name: letters, digits, - and _; `branch-1` and so on unless given.
+          parent: the branch that it leaves.
+          at: the tick at which it does.
 
         Raises:
-          SessionError: the name is taken or not a plain one.
-          OSError: the disk would not take it.
+          SessionError: the name is taken or not a plain one, or the disk would not take it.
         """
+        name = name or next(name for i in itertools.count(1) if (name := f"branch-{i}") not in self.branches)
         if name in self.branches:
             raise SessionError(f"There is a branch '{name}' already; choose another name.")
         if not name.replace("-", "").replace("_", "").isalnum():
             raise SessionError(f"A branch is named with letters, digits, - and _, but '{name}' is not.")
         branch = Branch(name=name, parent=parent, at=at, created=time.time())
         path = self.folder / "branches" / name
-        write_document(path, _BRANCH, branch.to_json())
+        try:
+            write_document(path, _BRANCH, branch.to_json())
+        except OSError as error:
+            raise SessionError(f"The branch '{name}' cannot be written to {path} ({error.strerror}).") from error
         self._durable[name] = at
         self._logs[name] = Log(path, self._identity(name))
         self.branches[name] = branch
-        return branch
+        return name
 
     def change_manifest(self, **changes: Any) -> None:
         """Writes the manifest anew, with changes."""

@@ -116,7 +116,7 @@ class Replayer:
         """Yields every moment from `start` to `stop` (the branch's end), both included; each uses the last one up."""
         moment = self.at(branch, start)
         yield moment
-        for action in self.actions(branch, start, self.branch(branch).end if stop is None else stop):
+        for action in self.actions(branch, start, self.archive.branch(branch).end if stop is None else stop):
             moment = self.next(moment, action)
             yield moment
 
@@ -125,24 +125,13 @@ class Replayer:
         loaded = self.archive.snapshots.load(branch, tick, self._like)
         return None if loaded is None else Moment(tick=tick, state=loaded[0], frame=loaded[1])
 
-    def branch(self, name: str) -> Branch:
-        """Returns a branch by its name.
-
-        Raises:
-          SessionError: there is none.
-        """
-        if name not in self.archive.branches:
-            names = ", ".join(self.archive.branches)
-            raise SessionError(f"There is no branch '{name}' in this session; it has {names}.")
-        return self.archive.branches[name]
-
     def owner(self, branch: str, tick: int) -> Branch:
         """Returns the branch on which a tick was lived: the one given or the nearest of those that it comes from.
 
         Raises:
           SessionError: it was not lived there.
         """
-        found = self.branch(branch)
+        found = self.archive.branch(branch)
         if not 0 <= tick <= found.end:
             raise SessionError(f"Tick {tick} was never lived on the branch '{branch}': it has ticks 0 to {found.end}.")
         while found.parent is not None and tick <= found.at:

@@ -62,7 +62,7 @@ def verify(replayer: Replayer, branch: str, watch: Callable[[int], None] = lambd
     Raises:
       SessionError: there is no such branch, or it cannot be computed.
     """
-    line = replayer.branch(branch)
+    line = replayer.archive.branch(branch)
     moment = replayer.begin() if line.parent is None else replayer.at(branch, line.at)
     kept = set(replayer.archive.snapshots.ticks(branch))
     equal, worst, read, first = 0, 0, 0, None

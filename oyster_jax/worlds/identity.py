@@ -53,15 +53,13 @@ def home() -> dict[str, str]:
     }
 
 
-def changed_home(before: dict[str, str]) -> str | None:
-    """Returns a sentence on what differs from the conditions of `before`, None if nothing does."""
+def changed_home(before: dict[str, str]) -> list[str]:
+    """Returns a sentence on what differs from the conditions of `before`, or nothing."""
     changed = [f"{name} {before.get(name)} → {now}" for name, now in home().items() if before.get(name) != now]
     if not changed:
-        return None
-    return (
-        f"This session was lived under other conditions before ({', '.join(changed)}): its last bits may differ; "
-        "`oyster session verify` tells whether they do."
-    )
+        return []
+    said = f"This session was lived under other conditions before ({', '.join(changed)})"
+    return [f"{said}: its last bits may differ; `oyster session verify` tells whether they do."]
 
 
 def _model_digest(world: World) -> str:

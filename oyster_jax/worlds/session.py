@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import jax
@@ -29,8 +28,6 @@ from oyster_jax.worlds.world import Action, Actions, World
 SNAPSHOT_SECONDS = 0.35
 #: But never fewer ticks than these.
 SNAPSHOT_TICKS = 16
-#: Seconds of world time that a session may take unless told otherwise.
-MAX_DURATION = 1800.0
 
 type Policy = Callable[[np.ndarray], Action]
 
@@ -65,7 +62,7 @@ class Session:
         *,
         seed: int = 0,
         prompt: tuple[np.ndarray, Any] | None = None,
-        max_duration: float = MAX_DURATION,
+        max_duration: float = 1800.0,
         respawn: bool = True,
         snapshot_bytes: int = 1 << 30,
     ) -> Self:
@@ -121,16 +118,13 @@ class Session:
         """
         archive = Archive(Path(path))
         try:
-            if not isinstance(world, World):
-                world = load(world or archive.manifest["world"])
+            world = world if isinstance(world, World) else load(world or archive.manifest["world"])
             check_world(archive, world)
-            session = cls(world, archive, [], branch or archive.latest.name)
-            session._replayer.owner(session.branch_name, session._tick)
+            session = cls(world, archive, [], archive.branch(branch).name if branch else archive.latest.name)
         except BaseException:
             archive.close()
             raise
-        if (changed := changed_home(archive.manifest["home"])) is not None:
-            archive.problems.append(changed)
+        archive.problems.extend(changed_home(archive.manifest["home"]))
         session._event("opened", json.dumps(home()))
         return session
 
@@ -228,7 +222,7 @@ class Session:
             raise SessionEndedError(self.status.sentence)
         now = self._now
         if self._tick < self.ticks:
-            self.branch_name = self._add_branch(self._tick, None)
+            self.branch_name = self._left_at(self._tick)
         begin = time.perf_counter()
         self._moment = self._replayer.next(now, taken)
         took = time.perf_counter() - begin
@@ -311,7 +305,7 @@ class Session:
         """
         self._check_open()
         at = self._tick if at is None else at
-        return type(self)(self.world, self._archive, self._sharers, self._add_branch(at, name))
+        return type(self)(self.world, self._archive, self._sharers, self._left_at(at, name))
 
     def pause(self) -> None:
         """Stops the clock and puts everything on the disk."""
@@ -374,9 +368,7 @@ class Session:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     @property
@@ -391,17 +383,8 @@ class Session:
     def _last_tick(self) -> int:
         return round(self.max_duration * self.world.spec.frame.rate)
 
-    def _add_branch(self, at: int, name: str | None) -> str:
-        parent = self._replayer.owner(self.branch_name, at).name if at else "main"
-        names = self._archive.branches
-        name = name or next(f"branch-{index}" for index in range(1, len(names) + 1) if f"branch-{index}" not in names)
-        try:
-            self._archive.add_branch(name, parent, at)
-        except OSError as error:
-            raise SessionError(
-                f"The branch '{name}' cannot be written to {self._archive.folder} ({error.strerror}); free space there."
-            ) from error
-        return name
+    def _left_at(self, tick: int, name: str | None = None) -> str:
+        return self._archive.add_branch(name, self._replayer.owner(self.branch_name, tick).name, tick)
 
     def _keep_snapshot(self) -> None:
         """Hands the present state over, unless its tick is another branch's, or has been kept."""
