@@ -108,7 +108,7 @@ class Replayer:
           SessionError: there is no such tick, or neither a snapshot nor the beginning can be read.
         """
         moment = self._nearest(branch, tick)
-        for action in self.actions(branch, moment.tick, tick):
+        for action in self.actions(branch, moment.tick, tick).tolist():
             moment = self.next(moment, action)
         return moment
 
@@ -116,7 +116,7 @@ class Replayer:
         """Yields every moment from `start` to `stop` (the branch's end), both included; each uses the last one up."""
         moment = self.at(branch, start)
         yield moment
-        for action in self.actions(branch, start, self.archive.branch(branch).end if stop is None else stop):
+        for action in self.actions(branch, start, self.archive.branch(branch).end if stop is None else stop).tolist():
             moment = self.next(moment, action)
             yield moment
 
