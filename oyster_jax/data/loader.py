@@ -42,6 +42,8 @@ class WindowConfig:
       batch: windows a batch, of one process.
       seed: of the shuffle; each epoch has a fresh one that follows from it.
       arrays: which arrays of the episodes to read, all of them unless given.
+      even: draw the first and the last window of an episode more often, so that its ends are seen as often as its
+        middle. Otherwise each window is as likely, and ends, where coins are found and lives lost, are seen rarely.
       prefetch: batches made ahead of time.
       threads: threads that make them; one is right for two cores.
 
@@ -53,6 +55,7 @@ class WindowConfig:
     batch: int
     seed: int = 0
     arrays: tuple[str, ...] | None = None
+    even: bool = False
     prefetch: int = 2
     threads: int = 1
 
@@ -67,7 +70,7 @@ class WindowConfig:
 
 
 class WindowSource:
-    """Every window of `length` ticks that lies within one episode, by number; a Grain random-access source.
+    """The windows of `length` ticks that lie within one episode, by number; a Grain random-access source.
 
     Numbers count episode by episode and offset by offset, over all datasets in order.
 
@@ -75,19 +78,30 @@ class WindowSource:
       datasets: of one world, whose episodes hold the arrays that are read.
       length: ticks a window.
       arrays: which arrays to read, all that the datasets have in common unless given.
+      even: count an episode's first and last window `length` times each, see `WindowConfig`.
 
     Raises:
       DatasetError: the datasets do not fit together, lack an array, or no episode is long enough.
     """
 
-    def __init__(self, datasets: Sequence[EpisodeDataset], length: int, arrays: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self,
+        datasets: Sequence[EpisodeDataset],
+        length: int,
+        arrays: tuple[str, ...] | None = None,
+        *,
+        even: bool = False,
+    ) -> None:
         if not datasets:
             raise DatasetError("There is no dataset to read windows from; give at least one.")
         self.datasets = tuple(datasets)
         self.length = length
         self.arrays = _common_arrays(self.datasets, arrays)
         lengths = np.concatenate([dataset.lengths for dataset in datasets])
-        self._windows_before = np.concatenate([[0], np.cumsum(np.maximum(lengths - length + 1, 0), dtype=np.int64)])
+        self._before = length - 1 if even else 0
+        self._last = np.maximum(lengths - length, 0)
+        counts = np.where(lengths >= length, lengths - length + 1 + 2 * self._before, 0)
+        self._windows_before = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         self._episodes_before = np.concatenate([[0], np.cumsum([len(dataset) for dataset in datasets])])
         if len(self) == 0:
             raise DatasetError(
@@ -111,15 +125,16 @@ class WindowSource:
         number = int(index)
         episode = int(np.searchsorted(self._windows_before, number, side="right")) - 1
         dataset = int(np.searchsorted(self._episodes_before, episode, side="right")) - 1
-        return dataset, episode - int(self._episodes_before[dataset]), number - int(self._windows_before[episode])
+        start = np.clip(number - self._windows_before[episode] - self._before, 0, self._last[episode])
+        return dataset, episode - int(self._episodes_before[dataset]), int(start)
 
 
 def windows(
     datasets: EpisodeDataset | Sequence[EpisodeDataset], config: WindowConfig, sharding: Sharding | None = None
 ) -> grain.IterDataset:
-    """Returns endless batches of windows drawn uniformly over all places where one fits into an episode.
+    """Returns endless batches of windows drawn uniformly over all places where one fits, or over all ticks.
 
-    Each epoch visits every window once, over all processes together, in a fresh order. The iterator's `get_state()` and
+    Each epoch visits every window once (with `even`, the outermost ones more often), over all processes together, in a fresh order. The iterator's `get_state()` and
     `set_state()` restore it exactly.
 
     Args:
@@ -134,7 +149,7 @@ def windows(
       DatasetError: the datasets do not fit together, lack an array, or hold too few windows.
     """
     given = [datasets] if isinstance(datasets, EpisodeDataset) else datasets
-    source = WindowSource(given, config.length, config.arrays)
+    source = WindowSource(given, config.length, config.arrays, even=config.even)
     index, count = (0, 1) if sharding is None else (sharding.shard_index, sharding.shard_count)
     if count * config.batch > len(source):
         raise DatasetError(

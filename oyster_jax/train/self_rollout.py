@@ -29,10 +29,12 @@ class SelfRolloutConfig:
     Attributes:
       context: true frames before the model goes on alone; the rest of the training window is its own.
       training: how it trains.
+      even: see the ends of episodes as often as their middle; see `WindowConfig`.
     """
 
     context: int
     training: TrainConfig
+    even: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.context < self.training.window:
@@ -113,6 +115,7 @@ def self_rollout_stage(
 
     def batches() -> BatchIterator:
         training = config.training
-        return iter(windows(dataset, WindowConfig(length=training.window, batch=training.batch, seed=seed)))
+        drawn = WindowConfig(length=training.window, batch=training.batch, seed=seed, even=config.even)
+        return iter(windows(dataset, drawn))
 
     return Stage(name=config.name, init=lambda _: begin, loss=loss, batches=batches)

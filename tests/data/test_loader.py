@@ -136,6 +136,20 @@ def test_a_window_number_is_a_place(dataset):
     assert source.locate(len(source) - 1) == (1, 5, LENGTHS[5] - LENGTH)
 
 
+def test_evenly_drawn_windows_show_the_ends_of_an_episode_as_often_as_its_middle(dataset):
+    long = {index: ticks for index, ticks in enumerate(LENGTHS) if ticks >= LENGTH}
+    seen = collections.Counter()
+    for batch in itertools.islice(windows(dataset, _config(even=True)), sum(long.values()) + len(long) * (LENGTH - 1)):
+        assert (np.diff(batch["actions"]) == 1).all()
+        seen.update(batch["actions"].ravel().tolist())
+    assert set(seen) == {STRIDE * index + tick for index, ticks in long.items() for tick in range(ticks)}
+    for index, ticks in long.items():
+        counts = [seen[STRIDE * index + tick] for tick in range(ticks)]
+        assert counts[0] == counts[-1] == min(counts) == LENGTH
+        if ticks > 2 * LENGTH:
+            assert counts[ticks // 2] == LENGTH
+
+
 def test_real_recordings_are_read(training, held_out):
     batch = next(iter(windows([training, held_out], WindowConfig(length=8, batch=4))))
     assert sorted(batch) == ["actions", "frames", "rewards", "terminals"]
