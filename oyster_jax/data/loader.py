@@ -134,8 +134,8 @@ def windows(
 ) -> grain.IterDataset:
     """Returns endless batches of windows drawn uniformly over all places where one fits, or over all ticks.
 
-    Each epoch visits every window once (with `even`, the outermost ones more often), over all processes together, in a fresh order. The iterator's `get_state()` and
-    `set_state()` restore it exactly.
+    Each epoch visits every window once (with `even`, the outermost ones more often), over all processes together, in a
+    fresh order. The iterator's `get_state()` and `set_state()` restore it exactly.
 
     Args:
       datasets: one dataset or several of one world.
