@@ -10,7 +10,7 @@ from collections.abc import Sequence
 VERBS = {
     "play": "Plays a learned world in the terminal, or writes a clip of it where there is no terminal.",
     "rollout": "Simulates a world under given actions and writes the clip.",
-    "session": "Shows, replays, branches, verifies and exports what was lived in a world.",
+    "session": "Lives in a world; shows, replays, branches, verifies and exports what was lived.",
     "worlds": "Lists the installed worlds, or shows the card of one.",
     "record": "Records a dataset from a simulator.",
     "train": "Trains a world from a configuration file.",

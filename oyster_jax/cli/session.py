@@ -1,4 +1,4 @@
-"""`oyster session`: what was lived in a world, looked at, lived again, branched, checked and exported."""
+"""`oyster session`: living in a world; what was lived looked at, lived again, branched, checked and exported."""
 
 import dataclasses
 import sys
@@ -43,6 +43,18 @@ class _InWorld(_OfSession):
 
     world: str | None = None
     """Name or folder of the world that it began with, if that is not installed under its name any more."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Live(_InWorld):
+    """Begins a session, or goes on with the one that is there, under a script of actions."""
+
+    actions: str
+    """What to do, as in `right*30,right+jump*6`."""
+    seed: int = 0
+    """Of a session that begins; one that goes on has its own."""
+    branch: str = ""
+    """Where to go on, the branch that was lived on last unless given."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,7 +105,8 @@ class Export(_Part):
 
 
 type Config = (
-    Annotated[List, tyro.conf.subcommand("list")]
+    Annotated[Live, tyro.conf.subcommand("live")]
+    | Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[Replay, tyro.conf.subcommand("replay")]
     | Annotated[Branch, tyro.conf.subcommand("branch")]
@@ -109,6 +122,8 @@ def main(config: Config) -> int:
       SessionError, WorldError, UsageError: something about the request or the session is wrong.
     """
     match config:
+        case Live():
+            return _live(config)
         case List():
             return _list(config)
         case Show():
@@ -121,6 +136,30 @@ def main(config: Config) -> int:
             return _verify(config)
         case Export():
             return _export(config)
+
+
+def _live(config: Live) -> int:
+    from oyster_jax.cli.opening import open_world
+    from oyster_jax.session.archive import Archive, is_session
+    from oyster_jax.worlds.session import Session
+
+    goes_on = is_session(config.path)
+    name = config.world or (Archive(config.path, write=False).manifest["world"] if goes_on else "coinrun")
+    world = open_world(name)
+    try:
+        actions = world.spec.action.script(config.actions)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    with (
+        Session.open(config.path, world, branch=config.branch)
+        if goes_on
+        else world.session(config.path, seed=config.seed)
+    ) as session:
+        begin, ticks = time.perf_counter(), session.run(actions)
+        speed = ticks / (time.perf_counter() - begin)
+        print(f"Lived {ticks} ticks in {config.path}, at {speed:.1f} ticks/s. {session.status.sentence}")
+        _tell_problems(session.problems)
+    return 0
 
 
 def _list(config: List) -> int:

@@ -1,0 +1,77 @@
+import json
+
+import av
+import numpy as np
+import pytest
+
+from oyster_jax.cli.main import main
+from tests.cli.tiny import store
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return str(store(tmp_path_factory.mktemp("world") / "tiny"))
+
+
+@pytest.fixture
+def lived(tiny, tmp_path, capsys):
+    path = str(tmp_path / "sessions" / "one")
+    assert main(["session", "live", path, "--world", tiny, "--seed", "4", "--actions", "right*20,jump*10"]) == 0
+    assert "Lived 30 ticks" in capsys.readouterr().out
+    return path
+
+
+def test_a_session_is_lived_gone_on_with_listed_and_shown(lived, tiny, capsys):
+    assert main(["session", "live", lived, "--world", tiny, "--actions", "left*5"]) == 0
+    assert "at tick 35 of 35" in capsys.readouterr().out
+    assert main(["session", "list", lived.rsplit("/", 1)[0]]) == 0
+    assert f"{lived}: tiny, 35 ticks, 1 branches" in capsys.readouterr().out
+    assert main(["session", "show", lived]) == 0
+    out = capsys.readouterr().out
+    assert "seed 4" in out
+    assert "main: ticks to 35" in out
+
+
+def test_a_session_is_branched_and_verified(lived, tiny, capsys):
+    assert main(["session", "branch", lived, "--world", tiny, "--at", "12", "--name", "other"]) == 0
+    assert main(["session", "live", lived, "--world", tiny, "--branch", "other", "--actions", "left*4"]) == 0
+    capsys.readouterr()
+    assert main(["session", "verify", lived, "--world", tiny]) == 0
+    out = capsys.readouterr().out
+    assert "main: bit for bit; 30 frames" in out
+    assert "other: bit for bit; 4 frames" in out
+    assert main(["session", "replay", lived, "--world", tiny, "--branch", "other"]) == 0
+    assert "Lived 16 ticks of 'other' again" in capsys.readouterr().out
+
+
+def test_a_session_is_exported(lived, tiny, tmp_path):
+    out = tmp_path / "out"
+    for name in ("clip.mp4", "clip.webp", "exact.npz", "events.jsonl"):
+        assert main(["session", "export", lived, "--world", tiny, "--stop", "25", "--out", str(out / name)]) == 0
+    with av.open(str(out / "clip.mp4")) as clip:
+        assert len(list(clip.decode(video=0))) == 26
+    exact = np.load(out / "exact.npz")
+    assert exact["frames"].shape == (26, 16, 16, 3)
+    assert exact["actions"].tolist() == [7] * 20 + [5] * 5
+    lines = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
+    assert [line["name"] for line in lines[:21]] == ["right"] * 20 + ["jump"]
+    assert lines[-1]["kind"] == "closed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["show", "nowhere"], "no session in nowhere"),
+        (["verify", "nowhere"], "no session in nowhere"),
+        (["export", "SESSION", "--out", "clip.gif"], ".jsonl"),
+        (["export", "SESSION", "--out", "clip.mp4", "--stop", "99"], "never lived"),
+        (["export", "SESSION", "--out", "clip.mp4", "--start", "9", "--stop", "3"], "--start 9"),
+        (["branch", "SESSION", "--at", "31"], "never lived"),
+        (["live", "SESSION", "--actions", "fly*3"], "no action 'fly'"),
+    ],
+)
+def test_mistakes_are_told(lived, tiny, arguments, sentence, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    world = ["--world", tiny] if arguments[0] != "show" else []
+    assert main(["session", *(lived if part == "SESSION" else part for part in arguments), *world]) == 2
+    assert sentence in capsys.readouterr().err
