@@ -1,19 +1,19 @@
-"""The folder of a session: manifest, branches with their logs, snapshots; one writer, and a thread of its own.
+"""The folder of a session: manifest, branches with their logs, snapshots; one writer, whose journal is beside this.
 
     session/
       manifest.json, manifest.copy.json      which world, seed, versions; each copy sealed with its digest
+      ends.json, ends.copy.json              which branches there are, and what their logs hold at least
       prompt.npz                             the recorded moment it began from, if any
       branches/NAME/branch.json, branch.copy.json, log, log.copy
-      snapshots/NAME/TICK/                   Orbax, with a digest
+      snapshots/NAME/TICK/                   Orbax, with digests
+      lock                                   held by the process that writes
 
 The log is the session: with the manifest it makes every state again. Snapshots only save the time to do so.
 """
 
-import errno
-import fcntl
+import contextlib
 import itertools
-import os
-import threading
+import struct
 import time
 import uuid
 from collections import deque
@@ -23,29 +23,23 @@ from typing import Any
 import numpy as np
 
 from oyster_jax.files import write_whole
-from oyster_jax.session.branch import MAIN, Branch, Event, frame_digest, tick_entry
+from oyster_jax.session.branch import MAIN, Branch, Event
 from oyster_jax.session.document import copies, read_document, write_document
 from oyster_jax.session.errors import SessionError
-from oyster_jax.session.log import NAMES, Entry, Log, read_log
+from oyster_jax.session.journal import Journal
+from oyster_jax.session.lock import Lock
+from oyster_jax.session.log import NAMES, Log, read_log
 from oyster_jax.session.snapshot import Leaves
 from oyster_jax.session.snapshots import Snapshots
 
 SCHEMA = 1
-MANIFEST, PROMPT = "manifest", "prompt.npz"
-_BRANCH = "branch"
-
-#: Seconds between two writes of the log. What was lived in the last interval, and while the disk takes it, is lost by a
-#: crash; nothing before that is.
-LOG_SECONDS = 0.05
-#: Seconds until a disk that would not take the log is asked again.
-RETRY_SECONDS = 1.0
-#: Seconds to wait for another writer to let go: a killed one's process for snapshots may still be ending.
-LOCK_SECONDS = 5.0
+MANIFEST, ENDS, PROMPT = "manifest", "ends", "prompt.npz"
+_BRANCHES, _BRANCH = "branches", "branch"
 _PROBLEMS = 100
 
 
 class Archive:
-    """An open session folder. Ticks and events are noted at once and written by a thread of its own.
+    """An open session folder. Ticks and events are noted at once and written by the journal's thread.
 
     Args:
       folder: of the session.
@@ -66,31 +60,18 @@ class Archive:
         self.folder, self.problems = folder, deque[str](maxlen=_PROBLEMS)
         if not is_session(folder):
             raise SessionError(f"There is no session in {folder}: it has no {copies(MANIFEST)[0]}. Check the path.")
-        self._lock = _locked(folder) if write else None
-        self._changed = threading.Condition()
-        self._entries: list[tuple[Branch, int | None, Any]] = []
-        self._due: list[tuple[str, int, Leaves]] = []
-        self._closing, self._flushing, self._trouble = False, False, None
-        self._durable: dict[str, int] = {}
+        self._lock = Lock(folder) if write else None
+        self.branches: dict[str, Branch] = {}
+        self._sizes: dict[str, int] = {}
         try:
-            document = read_document(folder, MANIFEST)
-            self.manifest, self._revision = document.content, document.revision
-            _check_schema(folder, self.manifest)
-            self._mend(folder, MANIFEST, document.damaged, document.content, document.revision)
-            self.snapshots = Snapshots(
-                folder / "snapshots", int(self.manifest["snapshot_bytes"]), self._report, write=write
-            )
-            self._logs: dict[str, Log] = {}
-            self.branches: dict[str, Branch] = {}
-            for path in sorted((folder / "branches").glob("*")):
-                self._read_branch(path)
-            self._check_branches()
+            self._read()
         except BaseException:
-            self._unlock()
+            if self._lock is not None:
+                self._lock.release()
             raise
-        self._thread = threading.Thread(target=self._run, name="session log", daemon=True)
         if write:
-            self._thread.start()
+            self._journal.start()
+            self._note_ends()
 
     @classmethod
     def create(cls, folder: Path, manifest: dict[str, Any], files: dict[str, bytes]) -> "Archive":
@@ -102,26 +83,32 @@ class Archive:
           files: further files of the session, by name.
 
         Raises:
-          SessionError: there is something in the folder already.
+          SessionError: there is something in the folder already, or the disk would not take it.
         """
+        try:
+            return cls._create(folder, manifest, files)
+        except OSError as error:
+            raise SessionError(f"A session cannot be written to {folder} ({error.strerror}).") from error
+
+    @classmethod
+    def _create(cls, folder: Path, manifest: dict[str, Any], files: dict[str, bytes]) -> "Archive":
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
+        if not _only_begun(folder):
             raise SessionError(
                 f"{folder} is not empty, and a session begins in a folder of its own; choose another, or open the "
                 "session that is there."
             )
+        # The manifest comes last, and makes it a session.
+        branch, identity = Branch(name=MAIN, parent=None, at=0, created=time.time()), uuid.uuid4().hex
+        write_document(folder / _BRANCHES / MAIN, _BRANCH, branch.to_json(), identity=f"{identity}/{MAIN}")
         write_whole(folder, files)
-        branch = Branch(name=MAIN, parent=None, at=0, created=time.time())
-        path = folder / "branches" / MAIN
-        path.mkdir(parents=True)
-        write_document(path, _BRANCH, branch.to_json())
-        write_document(folder, MANIFEST, {"schema": SCHEMA, "id": uuid.uuid4().hex, **manifest})
+        write_document(folder, MANIFEST, {"schema": SCHEMA, "id": identity, **manifest})
         return cls(folder)
 
     @property
     def trouble(self) -> str | None:
         """Why the log cannot be written just now, None if it can."""
-        return self._trouble
+        return self._journal.trouble
 
     @property
     def disk_bytes(self) -> int:
@@ -148,25 +135,26 @@ class Archive:
 
     def durable(self, branch: str) -> int:
         """Returns the last tick of a branch that a crash cannot take back."""
-        return self._durable[branch]
+        return self._journal.durable(branch)
 
     def add_tick(self, branch: Branch, action: int, lived: float, frame: np.ndarray) -> None:
         """Notes a tick: at once in memory, soon on the disk."""
         branch.add(action, lived)
-        with self._changed:
-            self._entries.append((branch, branch.end, (action, lived, frame)))
+        self._journal.add_tick(branch, action, lived, frame)
 
     def add_event(self, branch: Branch, kind: str, tick: int, text: str = "") -> None:
-        """Notes an event: at once in memory, soon on the disk."""
+        """Notes an event: at once in memory, soon on the disk.
+
+        Raises:
+          SessionError: its text is too long.
+        """
         event = Event(kind=kind, tick=tick, text=text, time=time.time())
+        self._journal.add_event(branch, event)
         branch.events.append(event)
-        with self._changed:
-            self._entries.append((branch, None, event))
 
     def add_snapshot(self, branch: str, tick: int, leaves: Leaves) -> None:
         """Keeps a state once its tick is on the disk; left out where the writer cannot keep up."""
-        with self._changed:
-            self._due.append((branch, tick, leaves))
+        self._journal.add_snapshot(branch, tick, leaves)
 
     def add_branch(self, name: str | None, parent: str, at: int) -> str:
         """Makes a branch, which is on the disk when this returns, and returns its name.
@@ -184,134 +172,171 @@ class Archive:
             raise SessionError(f"There is a branch '{name}' already; choose another name.")
         if not name.replace("-", "").replace("_", "").isalnum():
             raise SessionError(f"A branch is named with letters, digits, - and _, but '{name}' is not.")
+        if self.durable(parent) < at:
+            # A crash must not leave a branch whose parent has not come as far.
+            self._journal.flush()
+        if self.durable(parent) < at:
+            raise SessionError(f"The branch '{name}' cannot be made. {self.trouble or 'Its tick is not written yet.'}")
         branch = Branch(name=name, parent=parent, at=at, created=time.time())
-        path = self.folder / "branches" / name
+        path = self.folder / _BRANCHES / name
         try:
-            write_document(path, _BRANCH, branch.to_json())
+            write_document(path, _BRANCH, branch.to_json(), identity=self._identity(name))
         except OSError as error:
             raise SessionError(f"The branch '{name}' cannot be written to {path} ({error.strerror}).") from error
-        self._durable[name] = at
-        self._logs[name] = Log(path, self._identity(name))
         self.branches[name] = branch
+        self._journal.add_log(name, Log(path, self._identity(name)), at)
         return name
 
     def change_manifest(self, **changes: Any) -> None:
-        """Writes the manifest anew, with changes."""
-        write_document(self.folder, MANIFEST, self.manifest | changes, self._revision + 1)
-        self.manifest, self._revision = self.manifest | changes, self._revision + 1
+        """Writes the manifest anew, with changes.
+
+        Raises:
+          SessionError: the disk would not take it.
+        """
+        changed = self.manifest | changes
+        try:
+            write_document(self.folder, MANIFEST, changed, self._revision + 1)
+        except OSError as error:
+            raise SessionError(
+                f"{self.folder / copies(MANIFEST)[0]} cannot be written ({error.strerror}); nothing has changed."
+            ) from error
+        self.manifest, self._revision = changed, self._revision + 1
 
     def flush(self) -> None:
         """Returns when all that was noted is on the disk, snapshots included, or the disk has refused it."""
-        with self._changed:
-            self._flushing = True
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._flushing or not self._thread.is_alive())
+        if self._journal.flush():
+            self._note_ends()
         self.snapshots.wait()
 
     def close(self) -> None:
-        """Writes what is left and lets go of the lock."""
-        if self._lock is None or self._closing:
+        """Writes what is left and lets go of the lock.
+
+        Raises:
+          SessionError: the disk will not take what was lived; nothing is closed, and it may be tried again.
+        """
+        if self._lock is None:
             return
-        self.flush()
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
-        self._thread.join()
+        self._journal.close()
+        self._note_ends()
         self.snapshots.close()
-        self._unlock()
+        self._lock.release()
+        self._lock = None
 
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closing or self._flushing, timeout=self._pause)
-                closing, flushing = self._closing, self._flushing
-                entries, due = self._entries, self._due
-                self._entries, self._due = [], []
-            left = self._write(entries)
-            with self._changed:
-                self._entries = left + self._entries
-                unwritten = {branch.name for branch, _, _ in left}
-                self._due = [item for item in due if item[0] in unwritten][-2:] + self._due
-                if flushing:
-                    self._flushing = False
-                    self._changed.notify_all()
-            for branch, tick, leaves in due:
-                if branch not in unwritten:
-                    self.snapshots.submit(branch, tick, leaves)
-            if closing:
-                return
+    def _read(self) -> None:
+        self.manifest, self._revision = self._document(self.folder, MANIFEST)
+        _check_schema(self.folder, self.manifest)
+        self._clean_up()
+        self.snapshots = Snapshots(
+            self.folder / "snapshots",
+            int(self.manifest["snapshot_bytes"]),
+            self._report,
+            write=self._lock is not None,
+            identity=lambda name: f"{self._identity(name)}/{self.branches[name].created}",
+        )
+        self._journal = Journal(self.folder, self.snapshots, self._report)
+        # Before the logs, which whoever writes them meanwhile may only make longer.
+        self._read_ends()
+        for path in sorted((self.folder / _BRANCHES).glob("[!.]*")):
+            self._read_branch(path)
+        self._check_ends()
+        self._check_branches()
+        self._check_snapshots()
 
-    @property
-    def _pause(self) -> float:
-        return RETRY_SECONDS if self._trouble else LOG_SECONDS
+    def _document(self, folder: Path, name: str, identity: str = "") -> tuple[dict[str, Any], int]:
+        """Reads a document, and mends it."""
+        found = read_document(folder, name, identity=identity)
+        for copy in found.damaged:
+            self._report(f"{folder / copy} was missing, damaged or out of date; its copy stands in for it.")
+        if found.damaged and self._lock is not None:
+            # A full disk will take it another time.
+            with contextlib.suppress(OSError):
+                write_document(folder, name, found.content, found.revision, identity=identity)
+        return found.content, found.revision
 
-    def _write(self, entries: list[tuple[Branch, int | None, Any]]) -> list[tuple[Branch, int | None, Any]]:
-        """Writes entries; returns those that the disk would not take, whose frames are no longer held."""
-        left: list[tuple[Branch, int | None, Any]] = []
-        names = dict.fromkeys(branch.name for branch, _, _ in entries)
-        for name in names:
-            own = [
-                (branch, tick, _encoded(branch, tick, what)) for branch, tick, what in entries if branch.name == name
-            ]
-            try:
-                self._logs[name].append([entry for _, _, entry in own])
-            except OSError as error:
-                left += own
-                self._trouble = _trouble(self.folder, error, self._durable[name])
-                continue
-            self._durable[name] = max([self._durable[name], *(tick for _, tick, _ in own if tick is not None)])
-            self._trouble = None
-        return left
+    def _clean_up(self) -> None:
+        """Removes what a writer that was killed had not finished."""
+        if self._lock is not None:
+            for path in (*self.folder.glob(".*"), *self.folder.glob(f"{_BRANCHES}/*/.*")):
+                if _is_leftover(path):
+                    path.unlink(missing_ok=True)
+
+    def _note_ends(self) -> None:
+        """Writes down how far every branch has come, so that a log that loses its end, copy and all, is found out."""
+        written = self._journal.written()
+        if self._lock is None or written == self._ends:
+            return
+        # Where the disk is full, those written before still hold.
+        with contextlib.suppress(OSError):
+            write_document(self.folder, ENDS, written, self._ends_revision + 1, identity=self.manifest["id"])
+            self._ends, self._ends_revision = written, self._ends_revision + 1
+
+    def _read_ends(self) -> None:
+        self._ends, self._ends_revision = {}, 0
+        try:
+            self._ends, self._ends_revision = self._document(self.folder, ENDS, self.manifest["id"])
+        except SessionError as error:
+            if any((self.folder / copy).exists() for copy in copies(ENDS)):
+                self._report(f"{error} Whether a log has lost its end cannot be told.")
+
+    def _check_ends(self) -> None:
+        ends = " and ".join(str(self.folder / copy) for copy in copies(ENDS))
+        for name, (tick, size) in self._ends.items():
+            path = self.folder / _BRANCHES / name
+            if name not in self.branches:
+                raise SessionError(f"{path} is missing; restore it, or remove {ends} to go on without it.")
+            if self._sizes[name] < size:
+                raise SessionError(
+                    f"{path / NAMES[0]} and its copy were written up to tick {tick}, but have lost entries: what is "
+                    f"left ends at tick {self.branches[name].end}. Restore one of them, or remove {ends} to go on "
+                    "from there."
+                )
 
     def _read_branch(self, path: Path) -> None:
+        identity = self._identity(path.name)
         try:
-            document = read_document(path, _BRANCH)
+            content, _ = self._document(path, _BRANCH, identity)
         except SessionError as error:
-            if not any((path / name).exists() for name in NAMES):
+            if path.name not in self._ends and not any((path / name).exists() for name in NAMES):
                 self._report(f"The branch in {path} was never finished and is left out.")
                 return
             raise SessionError(f"{error} It says where a branch begins.") from error
-        self._mend(path, _BRANCH, document.damaged, document.content, document.revision)
-        branch = Branch(**document.content)
-        if branch.name != path.name:
-            raise SessionError(f"{path} holds the branch '{branch.name}'; give the folder that name again.")
-        content = read_log(path, self._identity(branch.name))
+        branch, log = Branch(**content), read_log(path, identity)
         try:
-            branch.read(content.entries)
-        except (ValueError, TypeError) as error:
+            branch.read(log.entries)
+        except (ValueError, TypeError, struct.error) as error:
             raise SessionError(f"The log in {path} is not one that this Oyster writes ({error}).") from error
-        for name in content.damaged:
-            if (path / name).exists() or content.entries:
-                self._report(f"{path / name} was incomplete or damaged; its copy had what it lacked.")
-        self.branches[branch.name] = branch
-        self._durable[branch.name] = branch.end
+        if log.broken:
+            files = " and ".join(str(path / name) for name in NAMES)
+            raise SessionError(
+                f"{files} are both damaged behind tick {branch.end}: more was lived, but cannot be read. Restore one "
+                f"of them, or cut both to {log.size} bytes to go on from there."
+            )
+        for name in log.damaged:
+            self._report(f"{path / name} was incomplete or damaged; the other one stands in for it.")
+        self.branches[branch.name], self._sizes[branch.name] = branch, log.size
         if self._lock is not None:
-            self._logs[branch.name] = Log(path, self._identity(branch.name), content)
+            self._journal.add_log(branch.name, Log(path, identity, log), branch.end)
 
     def _check_branches(self) -> None:
         if MAIN not in self.branches:
-            raise SessionError(f"{self.folder / 'branches' / MAIN} is missing; restore it.")
+            raise SessionError(f"{self.folder / _BRANCHES / MAIN} is missing; restore it.")
         for branch in self.branches.values():
-            log = self.folder / "branches" / branch.name / NAMES[0]
-            if any(tick > branch.end for tick in self.snapshots.ticks(branch.name)):
-                raise SessionError(
-                    f"{log} and its copy end at tick {branch.end}, but there is a snapshot of a later one: both have "
-                    "lost entries. Restore one of them, or remove the later snapshots to go on from there."
-                )
-            parent = self.branches.get(branch.parent or "", branch)
-            if (branch.parent is not None and parent is branch) or branch.at > max(
-                parent.end, branch.at * (parent is branch)
-            ):
+            parent = None if branch.parent is None else self.branches.get(branch.parent)
+            if branch.parent is not None and (parent is None or branch.at > parent.end):
                 raise SessionError(
                     f"The branch '{branch.name}' leaves '{branch.parent}' at tick {branch.at}, which is not there: "
-                    f"{self.folder / 'branches' / str(branch.parent)} has lost it. Restore its log."
+                    f"{self.folder / _BRANCHES / branch.parent} has lost it. Restore its log."
                 )
 
-    def _mend(self, folder: Path, name: str, damaged: tuple[str, ...], content: dict[str, Any], revision: int) -> None:
-        for copy in damaged:
-            self._report(f"{folder / copy} was missing, damaged or out of date; its copy stands in for it.")
-        if damaged and self._lock is not None:
-            write_document(folder, name, content, revision)
+    def _check_snapshots(self) -> None:
+        for branch in self.branches.values():
+            for tick in self.snapshots.ticks(branch.name):
+                if tick > branch.end and self.snapshots.is_sound(branch.name, tick):
+                    raise SessionError(
+                        f"{self.folder / _BRANCHES / branch.name / NAMES[0]} and its copy end at tick {branch.end}, "
+                        f"but there is a snapshot of tick {tick}: both have lost entries. Restore one of them, or "
+                        "remove the later snapshots to go on from there."
+                    )
 
     def _identity(self, branch: str) -> str:
         return f"{self.manifest['id']}/{branch}"
@@ -319,34 +344,24 @@ class Archive:
     def _report(self, sentence: str) -> None:
         self.problems.append(sentence)
 
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
 
 def is_session(folder: Path) -> bool:
     """Returns whether there is a session in a folder, be it damaged."""
     return any((folder / name).exists() for name in copies(MANIFEST))
 
 
-def _encoded(branch: Branch, tick: int | None, what: Any) -> Entry:
-    """Returns the entry for a tick or an event; one that the disk refused before is one already."""
-    if isinstance(what, Entry):
-        return what
-    if tick is None:
-        return what.entry()
-    action, lived, frame = what
-    digest = frame_digest(frame)
-    branch.note_digest(tick, digest)
-    return tick_entry(tick, action, lived, digest)
+def _is_leftover(path: Path) -> bool:
+    """Returns whether this is a file that was being written whole when its writer was killed."""
+    return path.name.startswith(".") and path.name.rpartition(".")[2].isdecimal() and path.is_file()
 
 
-def _trouble(folder: Path, error: OSError, durable: int) -> str:
-    reason = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error.strerror)
-    return (
-        f"{folder} cannot be written: {reason}. The session goes on in memory; what came after tick {durable} is lost "
-        "if it ends before there is room again."
+def _only_begun(folder: Path) -> bool:
+    """Returns whether a folder holds nothing, or what is left where the making of a session was cut off."""
+    branches = folder / _BRANCHES
+    begun = {branches, folder / PROMPT} if branches.is_dir() else set()
+    documents = {branches / MAIN / copy for copy in copies(_BRANCH)}
+    return all(path in begun or _is_leftover(path) for path in folder.iterdir()) and all(
+        path == branches / MAIN or path in documents or _is_leftover(path) for path in branches.rglob("*")
     )
 
 
@@ -356,24 +371,3 @@ def _check_schema(folder: Path, manifest: dict[str, Any]) -> None:
             f"{folder} is a session of schema {manifest.get('schema')!r}, but this Oyster knows schema {SCHEMA}; open "
             "it with the version that made it."
         )
-
-
-def _locked(folder: Path) -> int:
-    """Holds the lock of a session; the system lets go of it when this process ends, however it does."""
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() < deadline:
-                time.sleep(0.05)
-                continue
-            holder = os.pread(descriptor, 100, 0).decode(errors="replace").strip() or "another process"
-            os.close(descriptor)
-            raise SessionError(
-                f"{folder} is being lived in by {holder}, and a session has one writer; close it there first."
-            ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)
-        return descriptor

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from oyster_jax.session.log import Entry
+from oyster_jax.session.errors import SessionError
+from oyster_jax.session.log import MAX_PAYLOAD, Entry
 
 #: Kinds of entries of a log.
 TICK, EVENT = 1, 2
@@ -39,8 +40,18 @@ class Event:
     time: float
 
     def entry(self) -> Entry:
-        """Returns the entry that stands for it in a log."""
-        return Entry(kind=EVENT, payload=json.dumps(dataclasses.asdict(self)).encode())
+        """Returns the entry that stands for it in a log.
+
+        Raises:
+          SessionError: its text is none, or too long.
+        """
+        try:
+            payload = json.dumps(dataclasses.asdict(self), ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise SessionError(f"The text {self.text[:40]!r} holds half a character; give it whole ones.") from error
+        if len(payload) > MAX_PAYLOAD:
+            raise SessionError(f"A text of {len(self.text)} characters is too long for the log; shorten it.")
+        return Entry(kind=EVENT, payload=payload)
 
 
 def frame_digest(frame: np.ndarray) -> bytes:

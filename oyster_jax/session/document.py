@@ -30,20 +30,25 @@ def copies(name: str) -> tuple[str, str]:
     return f"{name}.json", f"{name}.copy.json"
 
 
-def write_document(folder: Path, name: str, content: dict[str, Any], revision: int = 0) -> None:
-    """Writes both copies, each of them whole or not at all."""
-    sealed = {"content": content, "revision": revision, "sha256": _seal(content, revision)}
+def write_document(folder: Path, name: str, content: dict[str, Any], revision: int = 0, *, identity: str = "") -> None:
+    """Writes both copies, each of them whole or not at all; what was sealed for one identity is none of another."""
+    sealed = {"content": content, "revision": revision, "sha256": _seal(content, revision, identity)}
     data = (json.dumps(sealed, indent=1) + "\n").encode()
     write_whole(folder, dict.fromkeys(copies(name), data))
 
 
-def read_document(folder: Path, name: str) -> Document:
+def read_document(folder: Path, name: str, *, identity: str = "") -> Document:
     """Reads the newest sound copy.
+
+    Args:
+      folder: that it lies in.
+      name: of the document.
+      identity: that it was written with.
 
     Raises:
       SessionError: neither copy is sound.
     """
-    found = {copy: _read(folder / copy) for copy in copies(name)}
+    found = {copy: _read(folder / copy, identity) for copy in copies(name)}
     sound = [sealed for sealed in found.values() if sealed is not None]
     if not sound:
         first, second = copies(name)
@@ -56,16 +61,16 @@ def read_document(folder: Path, name: str) -> Document:
     return Document(content=newest["content"], revision=newest["revision"], damaged=behind)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path, identity: str) -> dict[str, Any] | None:
     """Returns a sealed document, None where it is missing or damaged."""
     try:
         sealed = json.loads(path.read_bytes())
-        if sealed["sha256"] == _seal(sealed["content"], sealed["revision"]):
+        if sealed["sha256"] == _seal(sealed["content"], sealed["revision"], identity):
             return sealed
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     return None
 
 
-def _seal(content: dict[str, Any], revision: int) -> str:
-    return hashlib.sha256(json.dumps([content, revision], sort_keys=True).encode()).hexdigest()
+def _seal(content: dict[str, Any], revision: int, identity: str) -> str:
+    return hashlib.sha256(json.dumps([content, revision, identity], sort_keys=True).encode()).hexdigest()

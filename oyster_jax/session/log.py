@@ -5,6 +5,7 @@ before it, the header and the payload, so an entry that was flipped, lost, repea
 out. An entry that one file has lost is read from the other; where both end, the log ends.
 """
 
+import contextlib
 import dataclasses
 import os
 import struct
@@ -14,6 +15,8 @@ from pathlib import Path
 from oyster_jax.session.errors import SessionError
 
 NAMES = ("log", "log.copy")
+#: Bytes that the payload of one entry may have.
+MAX_PAYLOAD = 0xFFFF
 _HEADER = struct.Struct("<HB")
 _CHECKSUM = struct.Struct("<I")
 
@@ -40,12 +43,14 @@ class LogContent:
       size: bytes that they take in a whole file.
       checksum: of the last entry, to chain the next one to.
       damaged: names of files that lack or have changed some of it, or have bytes behind its end.
+      broken: there are sound entries behind its end that nothing leads to any more: both files are damaged there.
     """
 
     entries: tuple[Entry, ...]
     size: int
     checksum: int
     damaged: tuple[str, ...]
+    broken: bool
 
 
 def read_log(folder: Path, identity: str) -> LogContent:
@@ -69,11 +74,14 @@ def read_log(folder: Path, identity: str) -> LogContent:
         offset = end
     whole = [fine and len(data) == offset for fine, data in zip(sound, files, strict=True)]
     damaged = tuple(name for name, fine in zip(NAMES, whole, strict=True) if not fine)
-    return LogContent(entries=tuple(entries), size=offset, checksum=checksum, damaged=damaged)
+    broken = not _ended(folder, files, offset) and any(_goes_on(data, offset) for data in files)
+    return LogContent(entries=tuple(entries), size=offset, checksum=checksum, damaged=damaged, broken=broken)
 
 
 class Log:
     """A log that is being written. It is mended first: both files hold afterwards what either had.
+
+    Where the disk does not let it, that is made up for before the next entry.
 
     Args:
       folder: of the branch.
@@ -84,10 +92,10 @@ class Log:
     def __init__(self, folder: Path, identity: str, content: LogContent | None = None):
         content = content or read_log(folder, identity)
         self.folder, self.size, self._checksum = folder, content.size, content.checksum
-        if content.damaged:
-            data, _ = _encoded(content.entries, zlib.crc32(identity.encode()))
-            for name in content.damaged:
-                _write_at(folder / name, 0, data)
+        self._damaged = list(content.damaged)
+        self._whole = _encoded(content.entries, zlib.crc32(identity.encode()))[0] if content.damaged else b""
+        with contextlib.suppress(OSError):
+            self._mend()
 
     def append(self, entries: list[Entry]) -> None:
         """Writes entries behind the last one; they are on the disk, in both files, when it returns.
@@ -95,11 +103,29 @@ class Log:
         Raises:
           OSError: the disk would not take them. The log then is as it was, and they can be given again.
         """
+        self._mend()
         data, checksum = _encoded(entries, self._checksum)
         for name in NAMES:
             _write_at(self.folder / name, self.size, data)
         self.size += len(data)
         self._checksum = checksum
+
+    def _mend(self) -> None:
+        while self._damaged:
+            _write_at(self.folder / self._damaged[0], 0, self._whole)
+            self._damaged.pop(0)
+        self._whole = b""
+
+
+def _ended(folder: Path, files: list[bytes], offset: int) -> bool:
+    """Returns whether a file ends there. A crash cuts only one of them off: they are written one after the other."""
+    return any(len(data) == offset and (folder / name).exists() for name, data in zip(NAMES, files, strict=True))
+
+
+def _goes_on(data: bytes, offset: int) -> bool:
+    """Returns whether a sound entry begins behind `offset`, chained to the checksum that stands before it."""
+    starts = range(offset + _HEADER.size + _CHECKSUM.size, len(data))
+    return any(_entry(data, start, _CHECKSUM.unpack_from(data, start - _CHECKSUM.size)[0]) for start in starts)
 
 
 def _write_at(path: Path, offset: int, data: bytes) -> None:
@@ -120,7 +146,7 @@ def _encoded(entries: list[Entry] | tuple[Entry, ...], checksum: int) -> tuple[b
     """Returns the bytes of entries and the checksum of the last one."""
     data = bytearray()
     for entry in entries:
-        if len(entry.payload) > 0xFFFF:
+        if len(entry.payload) > MAX_PAYLOAD:
             raise SessionError(f"An entry of a log holds at most 65,535 bytes, but this one has {len(entry.payload)}.")
         body = _HEADER.pack(len(entry.payload), entry.kind) + entry.payload
         checksum = zlib.crc32(body, checksum)

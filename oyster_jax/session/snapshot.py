@@ -1,6 +1,10 @@
-"""One snapshot: an Orbax checkpoint of a state's leaves with a digest, because Orbax loads flipped bits in silence."""
+"""One snapshot: an Orbax checkpoint of a state's leaves with digests, because Orbax loads flipped bits in silence.
+
+One digest is of the leaves. Those of the files are looked at before Orbax is: it tells of damage late and at length.
+"""
 
 import hashlib
+import json
 import os
 import shutil
 import uuid
@@ -13,6 +17,7 @@ import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from oyster_jax.core.state import WorldState
+from oyster_jax.files import write_whole
 from oyster_jax.session.errors import SessionError
 from oyster_jax.tree import named_leaves, tree_digest
 
@@ -20,6 +25,9 @@ type Leaves = dict[str, np.ndarray]
 
 #: The entry of a snapshot that is the frame and not a leaf of the state.
 FRAME = "frame"
+
+#: The file with the digests of the others.
+SEAL = "seal.json"
 
 
 def to_leaves(state: WorldState, frame: np.ndarray) -> Leaves:
@@ -40,10 +48,15 @@ def from_leaves(leaves: Leaves, like: WorldState) -> tuple[WorldState, np.ndarra
     return jax.tree.unflatten(jax.tree.structure(like), values), leaves[FRAME]
 
 
-def write_snapshot(folder: Path, leaves: Leaves) -> int:
+def write_snapshot(folder: Path, leaves: Leaves, identity: str) -> int:
     """Writes a snapshot, reads it back, and gives it its name only if it is whole; returns its bytes on the disk.
 
     A folder of that name that is already there is left as it is: the state of a tick is the same whoever computed it.
+
+    Args:
+      folder: that it shall be.
+      leaves: by name.
+      identity: of session, branch and tick; it cannot be read as a snapshot of another one.
 
     Raises:
       OSError, ValueError: Orbax could not write it.
@@ -52,9 +65,10 @@ def write_snapshot(folder: Path, leaves: Leaves) -> int:
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        note: Any = {"digest": _digest(folder.name, leaves), "leaves": _shapes(leaves)}
+        note: Any = {"digest": _digest(identity, leaves), "leaves": _shapes(leaves)}
         ocp.save(str(temporary), leaves, custom_metadata=note)
-        _read(temporary, folder.name)
+        write_whole(temporary, {SEAL: json.dumps(_file_digests(temporary), indent=1).encode()})
+        read_snapshot(temporary, identity)
         if not folder.exists():
             os.rename(temporary, folder)
     finally:
@@ -65,13 +79,24 @@ def write_snapshot(folder: Path, leaves: Leaves) -> int:
     return folder_bytes(folder)
 
 
-def read_snapshot(folder: Path) -> Leaves:
+def read_snapshot(folder: Path, identity: str) -> Leaves:
     """Reads a snapshot.
 
     Raises:
-      SessionError: it is missing or damaged.
+      SessionError: it is missing, damaged, or one of another session, branch or tick.
     """
-    return _read(folder, folder.name)
+    _check_files(folder)
+    try:
+        note: Any = ocp.metadata(str(folder)).custom_metadata
+        like = {name: np.zeros(shape, jnp.dtype(dtype)) for name, (shape, dtype) in note["leaves"].items()}
+        leaves = {name: np.asarray(leaf) for name, leaf in ocp.load(str(folder), like).items()}
+        digest = note["digest"]
+    except Exception as error:
+        # Orbax has many kinds of exceptions for one cause.
+        raise SessionError(f"The snapshot {folder} cannot be read ({_reason(error)}).") from error
+    if digest != _digest(identity, leaves):
+        raise SessionError(f"The snapshot {folder} is of another tick, or what it says of it is not what it holds.")
+    return leaves
 
 
 def folder_bytes(folder: Path) -> int:
@@ -86,24 +111,28 @@ def folder_bytes(folder: Path) -> int:
     return total
 
 
-def _read(folder: Path, name: str) -> Leaves:
+def _check_files(folder: Path) -> None:
     try:
-        note: Any = ocp.metadata(str(folder)).custom_metadata
-        like = {name: np.zeros(shape, jnp.dtype(dtype)) for name, (shape, dtype) in note["leaves"].items()}
-        leaves = {name: np.asarray(leaf) for name, leaf in ocp.load(str(folder), like).items()}
-        digest = note["digest"]
-    except Exception as error:
-        # Orbax has many kinds of exceptions for one cause: damaged or missing files.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SessionError(f"The snapshot {folder} cannot be read ({reason}).") from error
-    if digest != _digest(name, leaves):
-        raise SessionError(f"The snapshot {folder} is damaged: its bytes do not match its digest.")
-    return leaves
+        said, found = json.loads((folder / SEAL).read_bytes()), _file_digests(folder)
+    except (OSError, ValueError) as error:
+        raise SessionError(f"The snapshot {folder} is damaged: {folder / SEAL} cannot be read ({error}).") from error
+    if said != found:
+        names = {*found, *said} if isinstance(said, dict) else {SEAL}
+        changed = min(name for name in names if not isinstance(said, dict) or said.get(name) != found.get(name))
+        raise SessionError(f"The snapshot {folder} is damaged: {folder / changed} is not what was written.")
 
 
-def _digest(name: str, leaves: Leaves) -> str:
-    """Returns a digest over all leaves and the tick that they belong to, so that no snapshot passes for another."""
-    return hashlib.sha256(f"{name} {tree_digest(leaves)}".encode()).hexdigest()
+def _file_digests(folder: Path) -> dict[str, str]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SEAL)
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def _digest(identity: str, leaves: Leaves) -> str:
+    return hashlib.sha256(f"{identity} {tree_digest(leaves)}".encode()).hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _shapes(leaves: Leaves) -> dict[str, Any]:

@@ -7,6 +7,7 @@ its name. It ends when its parent does.
 
 import contextlib
 import dataclasses
+import logging
 import os
 import socket
 import subprocess
@@ -22,6 +23,10 @@ from oyster_jax.session.snapshot import Leaves, write_snapshot
 WAITING = 6
 #: How often a process that died is started again before snapshots are given up.
 RESTARTS = 3
+#: Seconds that one snapshot may take, with the start of the process that writes it, before that is ended.
+PATIENCE = 180.0
+#: Seconds that the process has to end by itself.
+_GRACE = 10.0
 _NICENESS = 10
 
 
@@ -48,25 +53,26 @@ class SnapshotWriter:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._waiting: list[tuple[Path, Leaves, Report]] = []
+        self._waiting: list[tuple[Path, str, Leaves, Report]] = []
         self._starts = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._thread: threading.Thread | None = None
         self._closing = False
 
-    def submit(self, folder: Path, leaves: Leaves, report: Report) -> bool:
+    def submit(self, folder: Path, identity: str, leaves: Leaves, report: Report) -> bool:
         """Hands a snapshot over; returns False if too many wait already.
 
         Args:
           folder: that it shall be; its name must not be taken.
+          identity: of session, branch and tick.
           leaves: NumPy arrays by name that nobody changes any more.
           report: called on the writer's thread once it is written or could not be.
         """
         with self._changed:
             if self._closing or len(self._waiting) >= WAITING:
                 return False
-            self._waiting.append((folder, leaves, report))
+            self._waiting.append((folder, identity, leaves, report))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
                 self._thread.start()
@@ -76,7 +82,7 @@ class SnapshotWriter:
     def pending(self, folder: Path) -> Leaves | None:
         """Returns the leaves of a snapshot that is not written yet, None if there is none of that name."""
         with self._changed:
-            return next((leaves for path, leaves, _ in self._waiting if path == folder), None)
+            return next((leaves for path, _, leaves, _ in self._waiting if path == folder), None)
 
     def wait(self) -> None:
         """Returns when nothing waits any more."""
@@ -99,66 +105,75 @@ class SnapshotWriter:
                 self._changed.wait_for(lambda: self._waiting or self._closing)
                 if not self._waiting:
                     return
-                folder, leaves, report = self._waiting[0]
-            written = self._write(folder, leaves)
-            report(written)
+                folder, identity, leaves, report = self._waiting[0]
+            try:
+                report(self._write(folder, identity, leaves))
+            except Exception as error:  # noqa: BLE001  # Were this thread to end, whoever waits would wait forever.
+                report(Written(folder=folder, bytes=0, problem=f"The snapshot {folder} was not written ({error})."))
             with self._changed:
                 self._waiting.pop(0)
                 self._changed.notify_all()
 
-    def _write(self, folder: Path, leaves: Leaves) -> Written:
+    def _write(self, folder: Path, identity: str, leaves: Leaves) -> Written:
         while self._connection is not None or self._starts < RESTARTS:
             try:
                 if self._connection is None:
                     self._start()
                 assert self._connection is not None
-                self._connection.send((os.fspath(folder), leaves))
+                self._connection.send((os.fspath(folder), identity, leaves))
+                if not self._connection.poll(PATIENCE):
+                    raise TimeoutError
                 size, problem = self._connection.recv()
                 return Written(folder=folder, bytes=size, problem=problem)
             except (OSError, EOFError):
-                self._stop()
-        return Written(
-            folder=folder,
-            bytes=0,
-            problem=f"The process that writes snapshots ended {self._starts} times; rewinding will take longer.",
-        )
+                self._stop(grace=0.0)
+        problem = f"The process that writes snapshots ended or hung {self._starts} times; rewinding will take longer."
+        return Written(folder=folder, bytes=0, problem=problem)
 
     def _start(self) -> None:
         self._starts += 1
         ours, theirs = socket.socketpair()
         package = os.fspath(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+        self._connection = Connection(ours.detach())
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__, str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
+                # Who reads our output must not wait for it.
+                stdout=subprocess.DEVNULL,
                 # A terminal's Ctrl-C is its parent's to answer.
                 process_group=0,
                 env=os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": path},
             )
-        self._connection = Connection(ours.detach())
 
-    def _stop(self) -> None:
+    def _stop(self, grace: float = _GRACE) -> None:
         if self._connection is not None:
             self._connection.close()
         if self._process is not None:
-            self._process.wait()
+            try:
+                self._process.wait(grace)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
         self._connection = self._process = None
 
 
 def main(descriptor: int) -> None:
     """Writes snapshots that come over the socket `descriptor` until its other end is closed."""
     os.nice(_NICENESS)
-    with Connection(descriptor) as connection, contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+    # What goes wrong is answered, not printed between the lines of the parent.
+    logging.disable()
+    with Connection(descriptor) as connection, contextlib.suppress(EOFError, OSError):
         while True:
-            folder, leaves = connection.recv()
-            connection.send(_answer(Path(folder), leaves))
+            folder, identity, leaves = connection.recv()
+            connection.send(_answer(Path(folder), identity, leaves))
 
 
-def _answer(folder: Path, leaves: Leaves) -> tuple[int, str | None]:
+def _answer(folder: Path, identity: str, leaves: Leaves) -> tuple[int, str | None]:
     try:
-        return write_snapshot(folder, leaves), None
+        return write_snapshot(folder, leaves, identity), None
     except Exception as error:  # noqa: BLE001  # Orbax has many kinds; each is told to the parent, who goes on
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return 0, f"The snapshot {folder} could not be written ({reason}); free space or check permissions."

@@ -1,6 +1,7 @@
 """The snapshots of a session: written in the background, found by tick, thinned out when they take too much room."""
 
-import os
+import contextlib
+import re
 import shutil
 import threading
 from collections.abc import Callable
@@ -15,26 +16,41 @@ from oyster_jax.session.snapshot_writer import SnapshotWriter, Written
 
 _DAMAGED = "damaged-"
 
+#: Returns what tells a branch from all others, of any session.
+type Identity = Callable[[str], str]
+
 
 class Snapshots:
     """The snapshots under one folder, one subfolder a branch, in it one a tick.
 
     Args:
       folder: of all of them.
-      budget: bytes that they may take. Where they take more, every second one goes, of the branch with the most, its
-        first and its newest excepted: rewinding then replays for twice as long there.
+      budget: bytes that they may take. Where they take more, those go whose neighbours lie the closest together; the
+        first and the newest of a branch stay. So no gap grows beyond about twice the mean, however long it lives.
       report: told of what went wrong, as a sentence.
       write: whether files may be changed.
+      identity: of a branch, so that no snapshot passes for one of another.
     """
 
-    def __init__(self, folder: Path, budget: int, report: Callable[[str], None], *, write: bool = True):
+    def __init__(
+        self,
+        folder: Path,
+        budget: int,
+        report: Callable[[str], None],
+        *,
+        write: bool = True,
+        identity: Identity = str,
+    ):
         self.folder, self.budget = folder, budget
-        self._report, self._write, self._writer = report, write, SnapshotWriter()
+        self._report, self._write, self._identity, self._writer = report, write, identity, SnapshotWriter()
         self._changed = threading.Lock()
         self._sizes: dict[tuple[str, int], int] = {}
         for path in folder.glob("*/*"):
-            if path.name.isdigit() and path.is_dir():
+            if re.fullmatch("[0-9]{8,}", path.name) and path.is_dir():
                 self._sizes[path.parent.name, int(path.name)] = folder_bytes(path)
+            elif write and path.name.startswith("."):
+                # Whoever wrote or removed it was killed.
+                shutil.rmtree(path, ignore_errors=True)
 
     @property
     def bytes(self) -> int:
@@ -47,17 +63,28 @@ class Snapshots:
 
     def submit(self, branch: str, tick: int, leaves: Leaves) -> bool:
         """Hands leaves over that nobody changes any more; returns False if too many are being written already."""
-        return self._writer.submit(self._path(branch, tick), leaves, self._written)
+        return self._writer.submit(self._path(branch, tick), self._tick(branch, tick), leaves, self._written)
 
     def load(self, branch: str, tick: int, like: WorldState) -> tuple[WorldState, np.ndarray] | None:
         """Returns the state and the frame of a snapshot, None if it is damaged; that is told, and it is set aside."""
         folder = self._path(branch, tick)
         leaves = self._writer.pending(folder)
         try:
-            return from_leaves(leaves or read_snapshot(folder), like)
+            return from_leaves(leaves or read_snapshot(folder, self._tick(branch, tick)), like)
         except (SessionError, KeyError, ValueError) as error:
-            self._set_aside(branch, tick, str(error))
+            # One that was thinned out meanwhile is no damage.
+            if (branch, tick) in self._sizes:
+                self._set_aside(branch, tick, str(error))
             return None
+
+    def is_sound(self, branch: str, tick: int) -> bool:
+        """Returns whether a snapshot is whole and of that tick; one that is not is told, and set aside."""
+        try:
+            read_snapshot(self._path(branch, tick), self._tick(branch, tick))
+        except SessionError as error:
+            self._set_aside(branch, tick, str(error))
+            return False
+        return True
 
     def before(self, branch: str, tick: int) -> int | None:
         """Returns the newest tick of a branch, not after `tick`, that has a snapshot; None if there is none."""
@@ -81,12 +108,16 @@ class Snapshots:
 
     def _thin_out(self) -> None:
         while self.bytes > self.budget:
-            branches = sorted({name for name, _ in self._sizes}, key=lambda name: len(self.ticks(name)))
-            surplus = self.ticks(branches[-1])[1:-1:2]
-            if not surplus:
+            branches = {name: self.ticks(name) for name, _ in self._sizes.copy()}
+            gaps = [
+                (after - before, name, tick)
+                for name, ticks in branches.items()
+                for before, tick, after in zip(ticks, ticks[1:], ticks[2:], strict=False)
+            ]
+            if not gaps:
                 return
-            for tick in surplus:
-                self._remove(branches[-1], tick)
+            _, name, tick = min(gaps)
+            self._remove(name, tick)
 
     def _remove(self, branch: str, tick: int) -> None:
         with self._changed:
@@ -95,8 +126,11 @@ class Snapshots:
         folder = self._path(branch, tick)
         gone = folder.with_name(f".{folder.name}.gone")
         try:
-            os.rename(folder, gone)
+            folder.rename(gone)
         except FileNotFoundError:
+            return
+        except OSError as error:
+            self._report(f"{folder} cannot be removed ({error.strerror}); check the permissions of its folder.")
             return
         shutil.rmtree(gone, ignore_errors=True)
 
@@ -106,8 +140,13 @@ class Snapshots:
         folder = self._path(branch, tick)
         self._report(f"{reason} An older one and the log stand in for it.")
         if self._write and folder.exists():
-            shutil.rmtree(folder.with_name(_DAMAGED + folder.name), ignore_errors=True)
-            folder.rename(folder.with_name(_DAMAGED + folder.name))
+            aside = folder.with_name(_DAMAGED + folder.name)
+            shutil.rmtree(aside, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                folder.rename(aside)
+
+    def _tick(self, branch: str, tick: int) -> str:
+        return f"{self._identity(branch)} {tick}"
 
     def _path(self, branch: str, tick: int) -> Path:
         return self.folder / branch / f"{tick:08d}"

@@ -257,9 +257,9 @@ def test_another_version_is_told(world, tmp_path, monkeypatch):
 
 
 def test_one_session_has_one_writer(world, tmp_path, monkeypatch):
-    from oyster_jax.session import archive
+    from oyster_jax.session import lock
 
-    monkeypatch.setattr(archive, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(lock, "LOCK_SECONDS", 0.1)
     session, _ = lived(world, tmp_path / "s", 3)
     with pytest.raises(SessionError, match="one writer"):
         Session.open(tmp_path / "s", world)
