@@ -45,6 +45,16 @@ def check_world(archive: Archive, world: World) -> None:
         )
 
 
+def check_duration(seconds: float) -> None:
+    """Checks that a session may last, or go on, for a number of seconds.
+
+    Raises:
+      SessionError: it is not positive, or has no end.
+    """
+    if not 0 < seconds < float("inf"):
+        raise SessionError(f"A session lasts for a positive number of seconds, but this was {seconds:g}.")
+
+
 def home() -> dict[str, str]:
     """Returns under what conditions frames are computed here."""
     device = jax.devices()[0]

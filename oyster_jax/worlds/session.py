@@ -1,5 +1,6 @@
 """A session: a learned world being lived in, that can be paused, killed, moved, rewound, branched and replayed."""
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -20,19 +21,18 @@ from oyster_jax.session.replayer import Moment, Replayer, pack_prompt
 from oyster_jax.session.snapshot import to_leaves
 from oyster_jax.session.status import Phase, SessionStatus
 from oyster_jax.session.timeline import Timeline, timeline_of
-from oyster_jax.worlds.identity import changed_home, check_world, home, world_manifest
+from oyster_jax.worlds.identity import changed_home, check_duration, check_world, home, world_manifest
 from oyster_jax.worlds.registry import load
 from oyster_jax.worlds.world import Action, Actions, World
 
 #: Seconds of ticks between two snapshots; a rewind loads one and computes at most these ticks again.
 SNAPSHOT_SECONDS = 0.35
-#: But never fewer ticks than these.
-SNAPSHOT_TICKS = 16
+SNAPSHOT_TICKS = 16  # but never fewer
 
 type Policy = Callable[[np.ndarray], Action]
 
 
-class Session:
+class Session(contextlib.AbstractContextManager["Session"]):
     """A learned world being lived in, on one branch of its tree, at one tick.
 
     Made by `World.session`, `Session.open` and `branch`. Not to be used from two threads at once.
@@ -75,13 +75,14 @@ class Session:
           prompt: a recorded moment to begin from, frames uint8 `[ticks, height, width, 3]` and the actions between.
           max_duration: seconds of world time that it may take; `extend` gives more.
           respawn: begin another dream when the world predicts its end; without, it goes on as if nothing were.
-          snapshot_bytes: that snapshots may take on the disk; beyond, every second one goes where there are the most.
+          snapshot_bytes: that snapshots may take on the disk; beyond, those go that lie the closest together. None are
+            kept with 0: a rewind then lives all of it again.
 
         Raises:
           SessionError: the folder is not empty, or the duration is not positive.
           WorldError, ValueError: the prompt is not this world's.
         """
-        _check_duration(max_duration)
+        check_duration(max_duration)
         files = {}
         if prompt is not None:
             frames, ids = np.asarray(prompt[0]), np.zeros(0, np.int32)
@@ -287,9 +288,8 @@ class Session:
           SessionError: it was never lived there.
         """
         self._check_open()
-        name = self.branch_name if branch is None else branch
-        self._moment = self._replayer.at(name, tick)
-        self.branch_name, self._tick = name, tick
+        self._moment = self._replayer.at(branch or self.branch_name, tick)
+        self.branch_name, self._tick = branch or self.branch_name, tick
         self._since_snapshot, self._ticks_since_snapshot = 0.0, 0
         return self._moment.frame
 
@@ -330,7 +330,7 @@ class Session:
           SessionError: the number of seconds is not positive.
         """
         self._check_open()
-        _check_duration(seconds)
+        check_duration(seconds)
         self._archive.change_manifest(max_duration=self.max_duration + seconds)
         self._event("extended", f"{seconds:g} s")
 
@@ -355,18 +355,18 @@ class Session:
         self._archive.flush()
 
     def close(self) -> None:
-        """Puts everything on the disk and lets go of the session; its last branch closes the archive."""
+        """Puts everything on the disk and lets go of the session; its last branch closes the archive.
+
+        Raises:
+          SessionError: the disk will not take what was lived; nothing is closed, and it may be tried again.
+        """
         if self._closed:
             return
         self._event("closed")
-        self._keep_snapshot()
+        if self._sharers == [self]:
+            self._archive.close()
         self._lived, self._closed, self._moment = self.wall_time, True, None
         self._sharers.remove(self)
-        if not self._sharers:
-            self._archive.close()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
@@ -388,7 +388,7 @@ class Session:
 
     def _keep_snapshot(self) -> None:
         """Hands the present state over, unless its tick is another branch's, or has been kept."""
-        if self._moment is not None and self._ticks_since_snapshot:
+        if self._moment is not None and self._ticks_since_snapshot and self._archive.snapshots.budget:
             self._archive.add_snapshot(self.branch_name, self._tick, to_leaves(self._moment.state, self._moment.frame))
         self._since_snapshot, self._ticks_since_snapshot = 0.0, 0
 
@@ -398,8 +398,3 @@ class Session:
     def _check_open(self) -> None:
         if self._closed:
             raise SessionError(f"This session is closed; open it again with Session.open('{self._archive.folder}').")
-
-
-def _check_duration(seconds: float) -> None:
-    if not 0 < seconds < float("inf"):
-        raise SessionError(f"A session lasts for a positive number of seconds, but this was {seconds:g}.")
