@@ -12,6 +12,7 @@ The log is the session: with the manifest it makes every state again. Snapshots 
 """
 
 import contextlib
+import hashlib
 import itertools
 import struct
 import time
@@ -57,6 +58,8 @@ class Archive:
     """
 
     def __init__(self, folder: Path, *, write: bool = True):
+        # Orbax writes to absolute paths only, and the process may go to another folder.
+        folder = folder.absolute()
         self.folder, self.problems = folder, deque[str](maxlen=_PROBLEMS)
         if not is_session(folder):
             raise SessionError(f"There is no session in {folder}: it has no {copies(MANIFEST)[0]}. Check the path.")
@@ -241,6 +244,7 @@ class Archive:
         self._check_ends()
         self._check_branches()
         self._check_snapshots()
+        self._check_prompt()
 
     def _document(self, folder: Path, name: str, identity: str = "") -> tuple[dict[str, Any], int]:
         """Reads a document, and mends it."""
@@ -337,6 +341,11 @@ class Archive:
                         f"but there is a snapshot of tick {tick}: both have lost entries. Restore one of them, or "
                         "remove the later snapshots to go on from there."
                     )
+
+    def _check_prompt(self) -> None:
+        path, said = self.folder / PROMPT, self.manifest["prompt"]
+        if said is not None and (not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != said):
+            self._report(f"{path} is missing or damaged: what came before the first snapshot cannot be shown again.")
 
     def _identity(self, branch: str) -> str:
         return f"{self.manifest['id']}/{branch}"

@@ -64,7 +64,9 @@ def write_snapshot(folder: Path, leaves: Leaves, identity: str) -> int:
     """
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        # No further up: a session that was removed meanwhile stays removed.
+        for parent in (folder.parent.parent, folder.parent):
+            parent.mkdir(exist_ok=True)
         note: Any = {"digest": _digest(identity, leaves), "leaves": _shapes(leaves)}
         ocp.save(str(temporary), leaves, custom_metadata=note)
         write_whole(temporary, {SEAL: json.dumps(_file_digests(temporary), indent=1).encode()})

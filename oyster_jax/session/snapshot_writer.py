@@ -7,7 +7,6 @@ its name. It ends when its parent does.
 
 import contextlib
 import dataclasses
-import logging
 import os
 import socket
 import subprocess
@@ -163,8 +162,9 @@ class SnapshotWriter:
 def main(descriptor: int) -> None:
     """Writes snapshots that come over the socket `descriptor` until its other end is closed."""
     os.nice(_NICENESS)
-    # What goes wrong is answered, not printed between the lines of the parent.
-    logging.disable()
+    # What goes wrong is answered; Orbax would print it, too, and at length, between the lines of the parent.
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stderr.fileno())
     with Connection(descriptor) as connection, contextlib.suppress(EOFError, OSError):
         while True:
             folder, identity, leaves = connection.recv()

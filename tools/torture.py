@@ -1,0 +1,142 @@
+"""Proves that nothing a session acknowledged is lost, and that no frame is ever silently wrong.
+
+    tools/torture kill            kill -9 at random moments, 100 times in a row on one session
+    tools/torture damage          250 random damages to the files of a finished session, in each kind of file
+    tools/torture full            a disk that fills up while a session is lived, and is freed again
+
+Each prints what it did and found, and ends with 1 if anything was lost, refused or shown that should not have been.
+"""
+
+import contextlib
+import dataclasses
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import torture_damage
+import torture_full
+import torture_kill
+import tyro
+
+from oyster_jax.testing import tiny_model, tiny_params
+from oyster_jax.worlds.registry import load
+from oyster_jax.worlds.storage import save_world
+
+TINY = {"name": "tiny", "licence": "Apache-2.0", "training": {}, "figures": {}}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Kill:
+    """Kills a living session with SIGKILL at random moments, opens it again each time, and replays it at last."""
+
+    times: Annotated[int, tyro.conf.arg(metavar="N")] = 100
+    """How often."""
+    seed: int = 0
+    """Of when, and of what is lived."""
+    world: Path | None = None
+    """Folder of the world, a tiny one with random weights unless given."""
+    folder: Path | None = None
+    """Where to keep the session, which must not be there yet; a temporary one unless given."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Damage:
+    """Damages copies of a finished session at random, and compares every frame with what was seen before."""
+
+    times: Annotated[int, tyro.conf.arg(metavar="N")] = 250
+    """How many copies."""
+    seed: int = 0
+    """Of the damages."""
+    every: Annotated[int, tyro.conf.arg(metavar="N")] = 10
+    """Which of the copies `oyster session` is asked about, too: every so many."""
+    world: Path | None = None
+    """Folder of the world, a tiny one with random weights unless given."""
+    folder: Path | None = None
+    """Where to keep the session, which must not be there yet; a temporary one unless given."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Full:
+    """Fills a small disk, or the room that files may take where none can be mounted, under a living session."""
+
+    seed: int = 0
+    """Of what is lived."""
+    world: Path | None = None
+    """Folder of the world, a tiny one with random weights unless given."""
+    folder: Path | None = None
+    """Where to keep the session, which must not be there yet; a temporary one unless given."""
+
+
+type Command = (
+    Annotated[Kill, tyro.conf.subcommand("kill")]
+    | Annotated[Damage, tyro.conf.subcommand("damage")]
+    | Annotated[Full, tyro.conf.subcommand("full")]
+)
+
+
+def run_kill(command: Kill, world: Path, folder: Path) -> bool:
+    """Returns whether all was well."""
+    losses = torture_kill.kill(world, folder, times=command.times, seed=command.seed)
+    ticks, snapshots = torture_kill.replays(world, folder / "session", losses)
+    print(torture_kill.outcome(losses, ticks, snapshots))
+    return losses.fine
+
+
+def run_damage(command: Damage, world: Path, folder: Path) -> bool:
+    """Returns whether all was well."""
+    truth = torture_damage.finished(folder / "session", load(world))
+    outcomes = torture_damage.damage(truth, world, folder, times=command.times, seed=command.seed, every=command.every)
+    return torture_damage.outcome(outcomes)
+
+
+def run_full(command: Full, world: Path, folder: Path) -> bool:
+    """Returns whether all was well."""
+    found = []
+    with torture_full.small_disk(folder) as disk:
+        if disk is None:
+            print("No file system can be mounted here, so none fills up.")
+        else:
+            found.append(torture_full.starve(world, disk, folder / "noise", seed=command.seed))
+    limited = folder / "limited"
+    limited.mkdir()
+    found.append(torture_full.starve(world, torture_full.ShortFiles(limited), folder / "noise", seed=command.seed))
+    for one in found:
+        print(one.sentence)
+    return all(one.losses.fine for one in found)
+
+
+@contextlib.contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
+    if kept is not None:
+        kept.mkdir(parents=True)
+        yield kept
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def main() -> int:
+    """Runs the command that the arguments name."""
+    command = tyro.cli(Command, description=__doc__)  # pyright: ignore[reportArgumentType]
+    begin = time.monotonic()
+    with _folder(command.folder) as folder:
+        world = command.world
+        if world is None:
+            world = folder / "world"
+            save_world(world, tiny_model(), tiny_params(), TINY)
+        match command:
+            case Kill():
+                fine = run_kill(command, world, folder)
+            case Damage():
+                fine = run_damage(command, world, folder)
+            case Full():
+                fine = run_full(command, world, folder)
+    print(f"It took {time.monotonic() - begin:.0f} s.", file=sys.stderr)
+    return 0 if fine else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
