@@ -132,15 +132,19 @@ def flatness_figures(times: Float[np.ndarray, "ticks"], conditions: dict[str, An
         "medians": [round(float(median), 3) for median in medians],
     }
     low, middle, high = np.percentile(stretches[-1], (10, 50, 90)) / np.percentile(stretches[0], (10, 50, 90))
-    first, second = np.triu_indices(count, 1)
-    slope = np.median((medians[second] - medians[first]) / (second - first))
-    begin = np.median(medians - slope * np.arange(count))
-    trend = 1 + slope * (count - 1) / begin
     ends = (float(min(low, middle, high)), float(max(low, middle, high)))
     return [
         Figure(name="interactive.flatness", value=float(middle), unit="late/early", spread=ends, conditions=about),
-        Figure(name="interactive.trend", value=float(trend), unit="late/early", spread=None, conditions=about),
+        Figure(name="interactive.trend", value=trend_of(medians), unit="late/early", spread=None, conditions=about),
     ]
+
+
+def trend_of(values: np.ndarray) -> float:
+    """Returns the end over the beginning of the line of Theil and Sen through values that follow each other."""
+    first, second = np.triu_indices(len(values), 1)
+    slope = np.median((values[second] - values[first]) / (second - first))
+    begin = np.median(values - slope * np.arange(len(values)))
+    return float(1 + slope * (len(values) - 1) / begin)
 
 
 def growth_figures(resident: np.ndarray, conditions: dict[str, Any]) -> list[Figure]:

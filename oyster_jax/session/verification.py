@@ -49,7 +49,9 @@ class Verification:
         )
 
 
-def verify(replayer: Replayer, branch: str, watch: Callable[[int], None] = lambda _: None) -> Verification:
+def verify(
+    replayer: Replayer, branch: str, watch: Callable[[int], None] = lambda _: None, *, start: int | None = None
+) -> Verification:
     """Lives the ticks of one branch again and compares; where a snapshot differs the replay goes on from the snapshot.
 
     The ticks before the branch are its parent's: verify that too.
@@ -58,15 +60,18 @@ def verify(replayer: Replayer, branch: str, watch: Callable[[int], None] = lambd
       replayer: of the session.
       branch: which.
       watch: told of every tick.
+      start: the tick to begin behind, found as a rewind finds it; the beginning of the branch unless given.
 
     Raises:
       SessionError: there is no such branch, or it cannot be computed.
     """
     line = replayer.archive.branch(branch)
-    moment = replayer.begin() if line.parent is None else replayer.at(branch, line.at)
+    start = line.at if start is None else max(start, line.at)
+    # Not by a snapshot of tick 0, which the beginning is to be compared with.
+    moment = replayer.begin() if start == 0 else replayer.at(branch, start)
     kept = set(replayer.archive.snapshots.ticks(branch))
     equal, worst, read, first = 0, 0, 0, None
-    for action in line.actions(line.at, line.end):
+    for action in line.actions(start, line.end):
         moment = replayer.next(moment, int(action))
         if frame_digest(moment.frame) == line.digest(moment.tick):
             equal += 1
@@ -77,7 +82,7 @@ def verify(replayer: Replayer, branch: str, watch: Callable[[int], None] = lambd
             worst = max(worst, _difference(moment, snapshot))
             moment = snapshot
         watch(moment.tick)
-    return Verification(branch=branch, ticks=line.end - line.at, equal=equal, snapshots=read, worst=worst, first=first)
+    return Verification(branch=branch, ticks=line.end - start, equal=equal, snapshots=read, worst=worst, first=first)
 
 
 def _difference(one: Moment, other: Moment) -> int:
