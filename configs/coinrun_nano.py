@@ -34,16 +34,15 @@ What was tried on the way:
   | and 4 ticks, 150 steps | 29.58 | 22.98 | 18.52 | 14.96 | 12.97 | 1.4, 1.3 | 5.0, 4.2 |
   | and 16 ticks, 200 steps | 28.95 | 23.53 | 19.32 | 15.08 | 13.24 | 1.1, 0.8 | 4.0, 4.4 |
 
-- Long self-rollouts at a constant rate of 2.5e-3: 1,200 steps of 8 ticks gave, on 48 windows, 1.3 dB after 1 tick, 1.3
-  after 4, 2.6 after 8 and 1.8 after 16. Teacher forcing at 4e-3 had stopped at 2,000 steps for want of time, so this does
-  not tell what part of it plain training would have given.
-- Windows that are all as likely show the last tick of an episode in 1 of 25 cases: 0.5 ends in 1,000 ticks against 9.8 in
-  the recording, and then the world never predicts one (median probability at a true end 0.0009). Hence `even`.
-- Drawing latents, 48 windows, PSNR after 1, 8 and 32 ticks and sharpness over that of real frames in ticks 1 to 32: expected
-  29.56, 19.06, 12.34 dB and 0.91; drawn in 1 step 29.02, 17.91, 11.19 and 0.97; in 2 steps 28.38, 18.36, 11.04 and 0.98; in
-  4 steps 27.99, 17.91, 11.14 and 0.99 (of the world with 350 steps of self-rollouts). Two steps draw hard edges where
-  there are none, so one expected step stays.
-
+- Long self-rollouts at a constant rate of 2.5e-3: 1,200 steps of 8 ticks gave, on 48 windows, 1.3 dB after 1 tick,
+  1.3 after 4, 2.6 after 8 and 1.8 after 16. Teacher forcing at 4e-3 had stopped at 2,000 steps for want of time, so
+  this does not tell what part of it plain training would have given.
+- Windows that are all as likely show the last tick of an episode in 1 of 25 cases: 0.5 ends in 1,000 ticks against
+  9.8 in the recording, and then the world never predicts one (median probability at a true end 0.0009). Hence `even`.
+- Drawing latents, 48 windows, PSNR after 1, 8 and 32 ticks and sharpness over that of real frames in ticks 1 to 32:
+  expected 29.56, 19.06, 12.34 dB and 0.91; drawn in 1 step 29.02, 17.91, 11.19 and 0.97; in 2 steps 28.38, 18.36,
+  11.04 and 0.98; in 4 steps 27.99, 17.91, 11.14 and 0.99 (of the world with 350 steps of self-rollouts). Two steps
+  draw hard edges where there are none, so one expected step stays.
 - The camera's motion weighted 0.1: its gradient is 30 times that of the frames, which then learn more slowly (forcing
   0.083 after 120 steps; with 0.01 0.074). Not telling the trunk how the camera moved: after 600 steps it misread the
   next motion by 0.43 and 0.30 pixels; told, by 0.18 and 0.26.
