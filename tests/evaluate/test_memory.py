@@ -53,3 +53,9 @@ def test_a_state_is_weighed():
     assert figures["tick.reused"] >= 0.9
     assert figures["tick.temporary"] >= 0
     assert found[0].conditions == {"world": "toy"}
+
+
+def test_another_process_is_looked_at_too():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        assert 2**20 < told(memory.resident_bytes(other.pid)) < told(memory.resident_bytes())
+    assert memory.resident_bytes(other.pid) is None

@@ -64,6 +64,9 @@ def test_a_short_soak_measures_everything(tool, world, tmp_path, capsys):
     # It is a session like any other.
     archive = Archive(tmp_path / "session", write=False)
     assert (archive.branches["main"].end, len(archive.branches)) == (130, 4)
+    # The last ticks are verified from a snapshot on.
+    exact, _ = tool.soak_life.verification_figures(tmp_path / "session", world, 12, {}, str)
+    assert (exact.value, exact.conditions["verified"]) == (1, 12)
 
 
 def test_a_frame_that_did_not_come_back_is_told(tool, world, tmp_path):
