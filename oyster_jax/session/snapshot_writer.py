@@ -22,6 +22,9 @@ from oyster_jax.session.snapshot import Leaves, write_snapshot
 WAITING = 6
 #: How often a process that died is started again before snapshots are given up.
 RESTARTS = 3
+#: Snapshots after which the process is exchanged for a fresh one: what Orbax and its allocator keep of each (some 80 KB)
+#: does not pile up then.
+LIFETIME = 200
 #: Seconds that one snapshot may take, with the start of the process that writes it, before that is ended.
 PATIENCE = 180.0
 #: Seconds that the process has to end by itself.
@@ -53,7 +56,7 @@ class SnapshotWriter:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._waiting: list[tuple[Path, str, Leaves, Report]] = []
-        self._starts = 0
+        self._failures, self._age = 0, 0
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._thread: threading.Thread | None = None
@@ -114,7 +117,9 @@ class SnapshotWriter:
                 self._changed.notify_all()
 
     def _write(self, folder: Path, identity: str, leaves: Leaves) -> Written:
-        while self._connection is not None or self._starts < RESTARTS:
+        if self._age >= LIFETIME:
+            self._stop()
+        while self._failures < RESTARTS:
             try:
                 if self._connection is None:
                     self._start()
@@ -123,14 +128,16 @@ class SnapshotWriter:
                 if not self._connection.poll(PATIENCE):
                     raise TimeoutError
                 size, problem = self._connection.recv()
+                self._age += 1
                 return Written(folder=folder, bytes=size, problem=problem)
             except (OSError, EOFError):
+                self._failures += 1
                 self._stop(grace=0.0)
-        problem = f"The process that writes snapshots ended or hung {self._starts} times; rewinding will take longer."
+        problem = f"The process that writes snapshots ended or hung {self._failures} times; rewinding will take longer."
         return Written(folder=folder, bytes=0, problem=problem)
 
     def _start(self) -> None:
-        self._starts += 1
+        self._age = 0
         ours, theirs = socket.socketpair()
         package = os.fspath(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))

@@ -338,6 +338,23 @@ def test_closing_leaves_no_thread_and_no_process(world, tmp_path, often):
     assert threading.active_count() == before
 
 
+def test_the_process_that_writes_is_exchanged_before_it_grows(world, truth, tmp_path, often, monkeypatch):
+    from oyster_jax.session import snapshot_writer
+
+    monkeypatch.setattr(snapshot_writer, "LIFETIME", 2)
+    session = world.session(tmp_path / "s", **ALONE)
+    processes = set()
+    for action in ACTIONS:
+        session.step(action)
+        session.flush()
+        writer = session._archive.snapshots._writer._process
+        processes.add(None if writer is None else writer.pid)
+    assert len(processes - {None}) == 3
+    assert session.timeline().branches[0].snapshots == (20, 40, 60, 80, 100, 120)
+    assert session.problems == ()
+    session.close()
+
+
 def test_the_manifest_says_what_opens_it(world, tmp_path):
     session, _ = lived(world, tmp_path / "s", 1)
     session.close()
