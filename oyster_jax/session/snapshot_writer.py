@@ -22,7 +22,7 @@ from oyster_jax.session.snapshot import Leaves, write_snapshot
 WAITING = 6
 #: How often a process that died is started again before snapshots are given up.
 RESTARTS = 3
-#: Snapshots after which the process is exchanged for a fresh one: what Orbax and its allocator keep of each, some 80 KB,
+#: Snapshots after which the process is exchanged for a fresh one: what Orbax and its allocator keep of each, 80 KB,
 #: does not pile up then.
 LIFETIME = 200
 #: Seconds that one snapshot may take, with the start of the process that writes it, before that is ended.
