@@ -268,6 +268,21 @@ def test_a_state_that_is_not_finite_is_frozen_and_said(params: Any, state: World
     assert "non-finite" in Status.NONFINITE.sentence
 
 
+def test_a_frozen_state_keeps_its_map(params: Any, state: WorldState) -> None:
+    lived, _ = _rollout()(params, state, ACTIONS)
+    assert np.any(lived.memory["canvas"])
+    broken = jax.tree.map(lambda x: x * jnp.nan, params)
+    frozen = _advance()(broken, lived, ACTIONS[0])
+    assert_same(frozen.replace(status=lived.status), lived)
+    # In a batch the others go on.
+    rows = jax.tree.map(lambda *leaves: jnp.stack(leaves), lived, frozen)
+    later = jax.jit(jax.vmap(MODEL.advance, (None, 0, None)))(params, rows, ACTIONS[0])
+    assert Status(int(later.status[0])) is not Status.NONFINITE
+    assert Status(int(later.status[1])) is Status.NONFINITE
+    assert_same(jax.tree.map(lambda x: x[1], later), frozen)
+    assert not np.array_equal(later.memory["canvas"][0], lived.memory["canvas"])
+
+
 def test_encode_leaves_the_state_that_stepping_through_the_frames_would(params: Any) -> None:
     frames = jax.random.randint(jax.random.key(5), (6, 16, 16, 3), 0, 256).astype(jnp.uint8)
     encode = jax.jit(MODEL.encode)

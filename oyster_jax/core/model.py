@@ -39,7 +39,7 @@ class WorldModel(Protocol):
         ...
 
     def render(self, params: Params, state: WorldState) -> Frame:
-        """Returns the frame that the state shows; it needs nothing but the state's latent."""
+        """Returns the frame that the state shows: a function of its newest latent alone, drawn here or kept in it."""
         ...
 
     def readouts(self, params: Params, state: WorldState) -> dict[str, Any]:

@@ -40,8 +40,9 @@ class WorldState:
       step: ticks since the world began, int32 scalar.
       key: the world's own PRNG key; all its randomness is `fold_in(key, step)` (law 1).
       latent: the newest latent, `[tokens, channels]`, in (-1, 1).
-      cache: what the near past left, a pytree of fixed shapes (ring KV, stacked over layers).
-      memory: what the far past left, a pytree of fixed shapes (associative memory, float32).
+      cache: what the near past left, a pytree of fixed shapes (ring KV, stacked over layers; the newest frame, for a
+        world that reads it again).
+      memory: what the far past left, a pytree of fixed shapes (associative memory, float32; a map).
       readout: float32 `[outputs]`, what the heads say of this tick: see the model's `readouts`.
       status: a `Status`, int32 scalar.
     """

@@ -15,7 +15,7 @@ from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.prng import named_key, tick_key
-from oyster_jax.typing import Action, Actions, Array, Float, Frame, Frames, Params, PRNGKey
+from oyster_jax.typing import Action, Actions, Array, Bool, Float, Frame, Frames, Latent, Params, PRNGKey
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,7 +97,7 @@ class WorldNetwork:
             return model.denoise(features, noisy, signal, size)
 
         noise = jax.random.normal(named_key(key, "dream"), empty.latent.shape)
-        return empty.replace(latent=sample(denoise, noise, self.sampler.dream_steps))
+        return self._shown(params, empty.replace(latent=sample(denoise, noise, self.sampler.dream_steps)))
 
     def encode(self, params: Params, frames: Frames, actions: Actions, key: PRNGKey) -> WorldState:
         """Returns the state after `frames` `[ticks, height, width, 3]` under `actions` `[ticks - 1]`."""
@@ -110,21 +110,21 @@ class WorldNetwork:
 
         def tick(state: WorldState, seen: tuple[Array, Array, Array]) -> tuple[WorldState, None]:
             frame, latent, action = seen
-            _, state = self._felt(model, state, frame, spatial_map.SEARCH, action, jnp.float32(0))
+            _, state, _ = self._felt(model, state, frame, spatial_map.SEARCH, action, jnp.float32(0))
             return state.replace(latent=latent, step=state.step + 1), None
 
         state = self._empty(key).replace(latent=latents[0])
         state, _ = jax.lax.scan(tick, state, (frames[:-1], latents[1:], actions))
-        return state
+        return self._shown(params, state)
 
     def advance(self, params: Params, state: WorldState, action: Action) -> WorldState:
         """Returns the state one tick later; one whose status is NONFINITE stays as it was."""
         model = dynamics.bind(self.dynamics, params["dynamics"])
         allowed = (action >= 0) & (action < self.spec.action.count)
         taken = jnp.where(allowed, action, self.spec.action.names.index(self.spec.action.idle))
-        shown = self.render(params, state) if self.dynamics.map else None
         noise_level = jnp.float32(self.sampler.history_noise)
-        features, felt = self._felt(model, state, shown, spatial_map.TOUCH, taken, noise_level)
+        shown = state.cache.get("frame")
+        features, felt, covered = self._felt(model, state, shown, spatial_map.TOUCH, taken, noise_level)
         draft = self.draft(params, felt)
         noise = jax.random.normal(tick_key(state.key, state.step, "advance"), state.latent.shape)
         size = 1 / self.sampler.finest if self.sampler.expected and self.sampler.steps == 1 else None
@@ -138,15 +138,17 @@ class WorldNetwork:
         latent = jnp.clip(latent, -1.0, 1.0)
         status = jnp.where(heads.terminal(felt.readout) > 0.5, Status.TERMINAL, Status.OK)
         status = jnp.where(allowed, status, Status.ACTION_OUT_OF_RANGE).astype(jnp.int32)
-        later = felt.replace(latent=latent, step=state.step + 1, status=status)
+        later = self._shown(params, felt.replace(latent=latent, step=state.step + 1, status=status))
         sound = jnp.all(jnp.isfinite(latent)) & (state.status != Status.NONFINITE)
-        frozen = state.replace(status=jnp.int32(Status.NONFINITE))
-        return jax.tree.map(lambda new, old: jnp.where(sound, new, old), later, frozen)
+        return _kept(sound, later, state.replace(status=jnp.int32(Status.NONFINITE)), covered)
 
     def render(self, params: Params, state: WorldState) -> Frame:
-        """Returns the frame that the state's latent shows."""
-        renderer = tokenizer.bind(self.tokenizer, params["tokenizer"]).renderer
-        return tokenizer.as_frames(renderer(state.latent))
+        """Returns the frame that the state's latent shows.
+
+        With a map that is the one that the state holds, drawn when its latent was: whoever exchanges the latent of such
+        a state has to exchange `cache["frame"]` too.
+        """
+        return state.cache["frame"] if self.dynamics.map else self._rendered(params, state.latent)
 
     def readouts(self, params: Params, state: WorldState) -> dict[str, Array]:
         """Returns what the heads said of this tick.
@@ -228,17 +230,19 @@ class WorldNetwork:
         pyramid: spatial_map.Pyramid,
         action: Action,
         noise: Array,
-    ) -> tuple[Array, WorldState]:
+    ) -> tuple[Array, WorldState, spatial_map.Patch | None]:
         """Runs the trunk over the state's newest latent, whose frame is `shown`, and puts that frame on the map.
 
         Returns:
-          The trunk's features, and the state with what it now remembers of that frame.
+          The trunk's features, the state with what it now remembers of that frame, and what the frame covered on the
+          map, None without one.
         """
-        memory, motion = dict(state.memory), None
+        memory, motion, covered = dict(state.memory), None, None
         if self.dynamics.map and shown is not None:
             position = spatial_map.registered(memory["canvas"], self._position(state), shown, pyramid)
             motion = position - memory["position"]
-            memory |= {"canvas": spatial_map.write(memory["canvas"], position, shown), "position": position}
+            memory["canvas"], covered = spatial_map.exchange(memory["canvas"], position, shown)
+            memory["position"] = position
         x = model.tokens(state.latent, state.cache["previous"], action, noise, motion)
         ring, remembered = state.cache["ring"], memory.get("associative")
         features, ring, remembered = model.features_of_step(x, ring, remembered, state.step)
@@ -246,8 +250,33 @@ class WorldNetwork:
             memory["associative"] = remembered
         if motion is not None:
             memory["motion"] = model.camera_motion(features, motion)
-        cache = {"ring": ring, "previous": state.latent}
-        return features, state.replace(cache=cache, memory=memory, readout=model.read(features))
+        cache = state.cache | {"ring": ring, "previous": state.latent}
+        return features, state.replace(cache=cache, memory=memory, readout=model.read(features)), covered
+
+    def _shown(self, params: Params, state: WorldState) -> WorldState:
+        """Returns the state, with its frame in it if there is a map: the next tick puts that on it."""
+        if not self.dynamics.map:
+            return state
+        return state.replace(cache=state.cache | {"frame": self._rendered(params, state.latent)})
+
+    def _rendered(self, params: Params, latent: Latent) -> Frame:
+        renderer = tokenizer.bind(self.tokenizer, params["tokenizer"]).renderer
+        return tokenizer.as_frames(renderer(latent))
 
     def _position(self, state: WorldState) -> Array:
         return state.memory["position"] + state.memory["motion"]
+
+
+def _kept(
+    sound: Bool[Array, ""], later: WorldState, frozen: WorldState, covered: spatial_map.Patch | None
+) -> WorldState:
+    """Returns the later state if it is sound, else the frozen one; `covered` is what the tick wrote over on its map."""
+
+    def bare(state: WorldState) -> WorldState:
+        return state.replace(memory={name: leaf for name, leaf in state.memory.items() if name != "canvas"})
+
+    kept = jax.tree.map(lambda new, old: jnp.where(sound, new, old), bare(later), bare(frozen))
+    if covered is None:
+        return kept
+    canvas = spatial_map.keep(sound, later.memory["canvas"], later.memory["position"], covered)
+    return kept.replace(memory=kept.memory | {"canvas": canvas})

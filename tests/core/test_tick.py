@@ -50,6 +50,19 @@ def test_a_state_is_used_up_only_if_it_is_donated(params, state):
         donated(mine, ACTION)
 
 
+def test_a_frame_outlives_the_state_that_it_was_drawn_from(params, state):
+    tick = compile_tick(MODEL, params, donate=True)
+    mine, frame = tick(jax.tree.map(jnp.copy, state), ACTION)
+    views = [np.asarray(frame), np.asarray(jax.jit(MODEL.render)(params, mine))]
+    expected = views[0].copy()
+    newer = frame
+    for _ in range(3):
+        mine, newer = tick(mine, ACTION)
+    assert not (np.asarray(newer) == expected).all()
+    for view in (*views, np.asarray(frame)):
+        assert (view == expected).all()
+
+
 def test_an_observation_of_ones_own_is_compiled_with_the_tick(params, state):
     later, (step, reward) = compile_tick(
         MODEL, params, observe=lambda params, state: (state.step, MODEL.readouts(params, state)["reward"])

@@ -58,6 +58,31 @@ def test_newer_pixels_replace_older_ones_and_others_stay() -> None:
     np.testing.assert_array_equal(seen[:, 8:], frame(1)[:, :8])
 
 
+@pytest.mark.parametrize("position", [(0.0, 0.0), (7.3, -3.6), (1000.0, -5000.0)])
+def test_an_exchange_is_kept_or_undone_bit_for_bit(position: tuple[float, float]) -> None:
+    where = jnp.array(position)
+    before = spatial_map.write(spatial_map.blank(CONFIG), where + 5, frame(0))
+    after, covered = spatial_map.exchange(before, where, frame(1))
+    np.testing.assert_array_equal(after, spatial_map.write(before, where, frame(1)))
+    assert not np.array_equal(after, before)
+    for sound, expected in ((True, after), (False, before)):
+        np.testing.assert_array_equal(spatial_map.keep(jnp.array(sound), after, where, covered), expected)
+
+
+def test_an_exchange_does_not_copy_the_canvas() -> None:
+    def tick(canvas: jax.Array, where: jax.Array, frame: jax.Array) -> tuple[jax.Array, jax.Array]:
+        canvas, covered = spatial_map.exchange(canvas, where, frame)
+        seen, _ = spatial_map.look(canvas, where + 1, 16, 16)
+        return spatial_map.keep(jnp.any(seen > 9), canvas, where, covered), seen
+
+    canvas = spatial_map.blank(MapConfig())
+    compiled = jax.jit(tick, donate_argnums=0).lower(canvas, jnp.zeros(2), frame(0)).compile()
+    memory = compiled.memory_analysis()
+    assert memory is not None
+    assert memory.alias_size_in_bytes >= canvas.nbytes
+    assert memory.temp_size_in_bytes < canvas.nbytes
+
+
 def test_a_draft_is_zero_where_nothing_was_seen() -> None:
     coverage = jnp.zeros((16, 16)).at[:, :6].set(1.0)
     cells = spatial_map.cell_coverage(coverage, 4)

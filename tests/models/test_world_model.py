@@ -9,6 +9,7 @@ import pytest
 
 from oyster_jax.core.model import WorldModel
 from oyster_jax.core.spec import ActionSpec
+from oyster_jax.evaluate.flops import matmul_flops
 from oyster_jax.models import tokenizer
 from oyster_jax.models.presets import preset
 from oyster_jax.models.tokenizer import TokenizerConfig
@@ -70,6 +71,42 @@ def test_hidden_patches_change_the_latents_and_none_hidden_does_not() -> None:
     plain = encoder(frames)
     np.testing.assert_allclose(encoder(frames, jnp.zeros((2, 16), bool)), plain, rtol=1e-5)
     assert not np.allclose(encoder(frames, jnp.arange(32).reshape(2, 16) % 5 == 0), plain)
+
+
+def test_a_state_with_a_map_holds_the_frame_of_its_latent() -> None:
+    model, params = tiny_model(), tiny_params()
+    dreamt = jax.jit(model.reset)(params, jax.random.key(0))
+    frames = jax.random.randint(jax.random.key(1), (3, 16, 16, 3), 0, 256).astype(jnp.uint8)
+    seen = jax.jit(model.encode)(params, frames, jnp.array([7, 8], jnp.int32), jax.random.key(0))
+    renderer = tokenizer.bind(model.tokenizer, params["tokenizer"]).renderer
+    advance = jax.jit(model.advance)
+    for state in (dreamt, seen, advance(params, dreamt, jnp.int32(7)), advance(params, seen, jnp.int32(7))):
+        shown = np.asarray(model.render(params, state), np.int32)
+        # Compiled with the tick, a pixel between two values may fall to the other.
+        assert np.abs(shown - np.asarray(tokenizer.as_frames(renderer(state.latent)))).max() <= 1
+        assert shown.std() > 1
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_tick_renders_one_latent(mapped: bool) -> None:
+    model = tiny_model()
+    if not mapped:
+        model = dataclasses.replace(model, dynamics=dataclasses.replace(model.dynamics, map=None))
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    state = jax.eval_shape(model.reset, params, jax.random.key(0))
+    action = jax.ShapeDtypeStruct((), jnp.int32)
+
+    def tick(params, state, action):
+        state = model.advance(params, state, action)
+        return state, model.render(params, state)
+
+    def rendered(params, latent):
+        return tokenizer.bind(model.tokenizer, params["tokenizer"]).renderer(latent)
+
+    once = matmul_flops(rendered, params, state.latent)
+    assert once > 0
+    advanced = matmul_flops(model.advance, params, state, action)
+    assert matmul_flops(tick, params, state, action) == advanced + (0 if mapped else once)
 
 
 def test_readouts_are_named_and_shaped() -> None:
