@@ -61,8 +61,8 @@ def test_a_session_is_exported(lived, tiny, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["show", "nowhere"], "no session in nowhere"),
-        (["verify", "nowhere"], "no session in nowhere"),
+        (["show", "nowhere"], "There is no session in"),
+        (["verify", "nowhere"], "There is no session in"),
         (["export", "SESSION", "--out", "clip.gif"], ".jsonl"),
         (["export", "SESSION", "--out", "clip.mp4", "--stop", "99"], "never lived"),
         (["export", "SESSION", "--out", "clip.mp4", "--start", "9", "--stop", "3"], "--start 9"),
