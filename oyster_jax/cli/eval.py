@@ -12,7 +12,7 @@ import tyro
 
 if TYPE_CHECKING:
     from oyster_jax.data.dataset import EpisodeDataset
-    from oyster_jax.evaluate.open_loop import Progress
+    from oyster_jax.evaluate.chunks import Progress
     from oyster_jax.evaluate.section import Section
     from oyster_jax.evaluate.suite import Suite
     from oyster_jax.evaluate.targets import Outcome

@@ -23,8 +23,8 @@ from oyster_jax.core.model import WorldModel
 from oyster_jax.core.rollout import rollout
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.evaluate.bootstrap import Bootstrap, Estimate
+from oyster_jax.evaluate.chunks import Progress, padded_chunks
 from oyster_jax.evaluate.judge import ButtonReader
-from oyster_jax.evaluate.open_loop import Progress
 from oyster_jax.evaluate.windows import Windows, check_dataset, choose_windows
 from oyster_jax.models.inverse_dynamics import button_table
 from oyster_jax.prng import named_key
@@ -141,12 +141,10 @@ def measure_action_score(
 
     run = jax.jit(jax.vmap(go_on, in_axes=(None, 0, 0, 0)))
     held, read, real = [], [], []
-    for first in range(0, len(windows), config.chunk):
-        # The last chunk is filled up with its own last window: one shape, so one compilation.
-        chosen = np.minimum(np.arange(first, first + config.chunk), len(windows) - 1)
+    for chosen, count in padded_chunks(len(windows), config.chunk):
         frames, actions = _read(dataset, windows, chosen, config.length)
-        drawn = np.asarray(run(params, frames[:, : config.context], actions, chosen.astype(np.int32)))
-        for row in range(min(config.chunk, len(windows) - first)):
+        drawn = np.asarray(run(params, frames[:, : config.context], actions, chosen))
+        for row in range(count):
             truth = frames[row, config.context - 1 :]
             held.append(table[actions[row, config.context - 1 :]])
             read.append(judge.presses(np.concatenate([truth[:1], drawn[row]])))

@@ -26,9 +26,10 @@ from oyster_jax.core.model import WorldModel
 from oyster_jax.core.spec import ActionSpec
 from oyster_jax.data.sources.source import Source
 from oyster_jax.evaluate.bootstrap import Bootstrap, Estimate
+from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.fidelity import psnr
 from oyster_jax.evaluate.simulation import Simulated, simulate
-from oyster_jax.evaluate.trials import Progress, TrialConfig, Trials, collect, with_entities
+from oyster_jax.evaluate.trials import TrialConfig, Trials, collect, with_entities
 from oyster_jax.typing import Params
 
 #: The two actions of each kind of pair, held for the whole trial.

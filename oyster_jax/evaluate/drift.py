@@ -32,9 +32,9 @@ from oyster_jax.core.state import Status, WorldState
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.policies import make_policy
 from oyster_jax.evaluate.appearance import appearance
+from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.judge import FrameReader
 from oyster_jax.evaluate.long_run import branch, run_chunk
-from oyster_jax.evaluate.open_loop import Progress
 from oyster_jax.evaluate.readings import Readings, read_real, read_run
 from oyster_jax.evaluate.windows import check_dataset, choose_windows
 from oyster_jax.models.inverse_dynamics import button_table

@@ -20,6 +20,7 @@ import safetensors
 import safetensors.numpy
 
 from oyster_jax.data.errors import DatasetError
+from oyster_jax.evaluate.chunks import padded_chunks
 from oyster_jax.files import write_whole
 from oyster_jax.models import inverse_dynamics
 from oyster_jax.models.inverse_dynamics import JudgeConfig, count_peaks, normalized
@@ -108,7 +109,7 @@ class Judge:
         return self._read("features", frames, np.arange(len(frames)))
 
     def _read(self, what: str, frames: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """Reads `frames[at]` in chunks of one shape; the last is filled up with its own last row."""
+        """Reads `frames[at]`, some at a time."""
         height, width = self.config.height, self.config.width
         if frames.shape[1:] != (height, width, 3):
             raise ValueError(
@@ -117,9 +118,8 @@ class Judge:
         if len(at) == 0:
             raise ValueError("There is nothing to read: give at least one frame, or two where a step is read.")
         parts = []
-        for first in range(0, len(at), CHUNK):
-            rows = at[np.minimum(np.arange(first, first + CHUNK), len(at) - 1)]
-            parts.append(np.asarray(self._programs[what](self.params, frames[rows]))[: len(at) - first])
+        for chosen, count in padded_chunks(len(at), CHUNK):
+            parts.append(np.asarray(self._programs[what](self.params, frames[at[chosen]]))[:count])
         return np.concatenate(parts)
 
     @functools.cached_property

@@ -8,7 +8,6 @@ camera stood, every error is given for the part of the frame that was on screen 
 """
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -19,6 +18,7 @@ from oyster_jax.core.model import WorldModel
 from oyster_jax.data.camera import camera_positions, follows_agent
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.evaluate.batch import BLOCK, begin, reconstruct, render, simulate, window_keys
+from oyster_jax.evaluate.chunks import Progress, padded_chunks
 from oyster_jax.evaluate.control import random_actions
 from oyster_jax.evaluate.fidelity import interior, squared_errors, ssim_map
 from oyster_jax.evaluate.seen import EARLIER, SEEN, seen_masks
@@ -27,9 +27,6 @@ from oyster_jax.typing import Array, Params
 
 #: What is compared with the truth.
 MODEL, COPY_LAST, RANDOM_ACTIONS, CEILING = METHODS = ("model", "copy_last", "random_actions", "ceiling")
-
-#: Called with the windows done and the windows to do.
-type Progress = Callable[[int, int], None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -167,18 +164,15 @@ def measure(
     check_dataset(dataset, model.spec)
     windows = choose_windows(dataset.lengths, config.length, config.windows, config.seed, spread=config.spread)
     others = random_actions(model.spec.action, len(windows), config.ticks, config.seed)
-    chunk = min(config.chunk, len(windows))
-    results = []
-    for first in range(0, len(windows), chunk):
-        # The last chunk is filled up with its own last window: one shape, so one compilation.
-        chosen = np.minimum(np.arange(first, first + chunk), len(windows) - 1).astype(np.int32)
+    results, done = [], 0
+    for chosen, count in padded_chunks(len(windows), min(config.chunk, len(windows))):
         result = _try_chunk(model, params, dataset, config, windows, chosen, others[chosen])
-        count = min(chunk, len(windows) - first)
         result = jax.tree.map(lambda array, count=count: array[:count], result)
-        missing = max(config.shown - first, 0)
+        missing = max(config.shown - done, 0)
         results.append(result | {name: result[name][:missing] for name in ("truth", "frames")})
+        done += count
         if progress is not None:
-            progress(first + count, len(windows))
+            progress(done, len(windows))
     joined = jax.tree.map(lambda *arrays: np.concatenate(arrays), *results)
     regions = {name: Region(**found) for name, found in joined.pop("regions").items()}
     return Measurements(config=config, windows=windows, regions=regions, **joined)

@@ -33,11 +33,12 @@ from oyster_jax.core.model import WorldModel
 from oyster_jax.core.spec import ActionSpec
 from oyster_jax.data.sources.source import Source
 from oyster_jax.evaluate.bootstrap import Bootstrap, Estimate
+from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.fidelity import psnr
 from oyster_jax.evaluate.objects import Agreement
 from oyster_jax.evaluate.returns import HIDDEN, METHODS, SEEN, Returns, compare_returns, distances_of
 from oyster_jax.evaluate.simulation import simulate
-from oyster_jax.evaluate.trials import Progress, TrialConfig, collect, with_entities
+from oyster_jax.evaluate.trials import TrialConfig, collect, with_entities
 from oyster_jax.typing import Params
 
 #: What is pressed on the way away and on the way back.

@@ -36,9 +36,10 @@ from oyster_jax.core.model import WorldModel
 from oyster_jax.core.spec import ActionSpec
 from oyster_jax.data.sources.source import Source
 from oyster_jax.evaluate.bootstrap import Bootstrap, Estimate
+from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.flight import EXACT, Flight, find_flight, find_landing, slope
 from oyster_jax.evaluate.simulation import Simulated, simulate
-from oyster_jax.evaluate.trials import COURSE, Progress, TrialConfig, Trials, collect, with_entities
+from oyster_jax.evaluate.trials import COURSE, TrialConfig, Trials, collect, with_entities
 from oyster_jax.typing import Params
 
 #: The kinds of trials: what is pressed while the jump is held, and after it. Without a jump it is a fall.

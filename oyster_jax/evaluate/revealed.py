@@ -34,7 +34,7 @@ from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.evaluate.batch import begin, simulate, window_keys
 from oyster_jax.evaluate.bootstrap import Bootstrap, Estimate
-from oyster_jax.evaluate.open_loop import Progress
+from oyster_jax.evaluate.chunks import Progress, padded_chunks
 from oyster_jax.evaluate.patches import Patches, nearest, revealed_patches, sample_patches
 from oyster_jax.evaluate.seen import seen_masks
 from oyster_jax.evaluate.windows import Windows, check_dataset, choose_windows
@@ -136,10 +136,9 @@ def measure_revealed(
     windows = choose_windows(dataset.lengths, config.length, config.windows, config.seed, spread=True)
     bank = sample_patches(dataset, config.bank, config.seed)
     found, clips = [], []
-    for first in range(0, len(windows), config.chunk):
-        chosen = np.minimum(np.arange(first, first + config.chunk), len(windows) - 1).astype(np.int32)
+    for chosen, count in padded_chunks(len(windows), config.chunk):
         truth, masks, drawn = _rollouts(model, params, dataset, config, windows, chosen)
-        for index in range(min(config.chunk, len(windows) - first)):
+        for index in range(count):
             number = int(chosen[index])
             found.append(
                 _compare(truth[index], masks[index], drawn[index], bank, int(windows.episodes[number]), config)

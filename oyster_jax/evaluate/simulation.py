@@ -14,7 +14,8 @@ from oyster_jax.core.rollout import rollout
 from oyster_jax.core.state import WorldState
 from oyster_jax.data.camera import pixels_per_tile
 from oyster_jax.data.errors import DatasetError
-from oyster_jax.evaluate.trials import Progress, TrialConfig, Trials
+from oyster_jax.evaluate.chunks import Progress, padded_chunks
+from oyster_jax.evaluate.trials import TrialConfig, Trials
 from oyster_jax.prng import named_key
 from oyster_jax.typing import Array, Params, PRNGKey
 
@@ -58,15 +59,13 @@ def simulate(
                 "game that the world learned."
             )
     run = jax.jit(functools.partial(_simulate_chunk, model, trials.context, config.seed))
-    parts = []
-    for first in range(0, len(trials), config.chunk):
-        # The last chunk is filled up with the last trial: one shape, so one compilation.
-        chosen = np.minimum(np.arange(first, first + config.chunk), len(trials) - 1)
-        seen = run(params, trials.frames[chosen, 0, : trials.context], trials.actions[chosen], chosen.astype(np.int32))
-        count = min(config.chunk, len(trials) - first)
+    parts, done = [], 0
+    for chosen, count in padded_chunks(len(trials), config.chunk):
+        seen = run(params, trials.frames[chosen, 0, : trials.context], trials.actions[chosen], chosen)
         parts.append(jax.tree.map(lambda array, count=count: np.asarray(array[:count]), seen))
+        done += count
         if progress is not None:
-            progress(first + count, len(trials))
+            progress(done, len(trials))
     joined = jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
     if (position := joined.pop("position", None)) is not None:
         # The camera's y is counted in pixels downwards, the simulator's in tiles upwards.

@@ -1,7 +1,7 @@
 """How fast a world is: an action at a time, many worlds at once, from a cold start, and in how much memory."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import jax
@@ -11,6 +11,7 @@ from oyster_jax.core.model import WorldModel
 from oyster_jax.core.tick import compile_tick
 from oyster_jax.data.policies import StickyPolicy
 from oyster_jax.evaluate.batching import batch_figure
+from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.figure import Figure
 from oyster_jax.evaluate.memory import state_figures
 from oyster_jax.evaluate.startup import start_figures
@@ -71,7 +72,7 @@ def measure_speed(
     *,
     start: Sequence[str] | None = None,
     conditions: dict[str, Any] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Figure]:
     """Measures everything that the report says of speed.
 
@@ -97,7 +98,7 @@ def interactive_figures(
     config: SpeedConfig,
     *,
     conditions: dict[str, Any],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Figure]:
     """Measures one long run, one action at a time: latency, rate, flatness, memory.
 

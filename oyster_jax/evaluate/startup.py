@@ -11,12 +11,13 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.figure import Figure, median_figure
 
 #: What a process that is measured prints, one a line: it shows its first frame; it has answered its first action; it
@@ -50,7 +51,7 @@ def start_figures(
     *,
     starts: int,
     conditions: dict[str, Any],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Figure]:
     """Measures cold and warm starts: seconds to the first frame and to the first answer, and peak memory.
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int32
 
+from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.figure import Figure, median_figure
 from oyster_jax.evaluate.memory import resident_bytes
 
@@ -60,7 +61,7 @@ def run_world[State](
     tick: Step[State],
     state: State,
     actions: Int32[np.ndarray, "ticks"],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Run[State]:
     """Steps a world as someone who plays it does: one action, one tick, the frame as NumPy on the host.
 

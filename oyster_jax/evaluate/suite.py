@@ -11,7 +11,8 @@ from oyster_jax.core.model import WorldModel
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.sources.source import Source
-from oyster_jax.evaluate.open_loop import Measurements, OpenLoopConfig, Progress, measure
+from oyster_jax.evaluate.chunks import Progress
+from oyster_jax.evaluate.open_loop import Measurements, OpenLoopConfig, measure
 from oyster_jax.typing import Params
 
 #: Beyond the 32 ticks that most episodes last: horizons, and how many windows of 256 are simulated so far.

@@ -19,12 +19,10 @@ from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.manifest import FIRST_HELD_OUT_LEVEL
 from oyster_jax.data.policies import Policy, make_policy
 from oyster_jax.data.sources.source import Observation, Simulator, Source
+from oyster_jax.evaluate.chunks import Progress
 
 #: Columns of the agent's course that a section judges a trial by: places in tiles, y up; speeds in tiles a tick.
 COURSE = ("x", "y", "vx", "vy")
-
-#: Called with the trials found (or simulated) and those wanted.
-type Progress = Callable[[int, int], None]
 
 #: Says which trials of one kind count: kind, courses `[environments, branches, context + ticks, 4]` → `[environments]`.
 type Accept = Callable[[int, np.ndarray], np.ndarray]
