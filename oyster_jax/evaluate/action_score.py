@@ -25,7 +25,7 @@ from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.evaluate.bootstrap import Bootstrap, Estimate
 from oyster_jax.evaluate.chunks import Progress, padded_chunks
 from oyster_jax.evaluate.judge import ButtonReader
-from oyster_jax.evaluate.windows import Windows, check_dataset, choose_windows
+from oyster_jax.evaluate.windows import Windows, check_dataset, choose_windows, read_windows
 from oyster_jax.models.inverse_dynamics import button_table
 from oyster_jax.prng import named_key
 from oyster_jax.typing import Array, Params
@@ -142,7 +142,8 @@ def measure_action_score(
     run = jax.jit(jax.vmap(go_on, in_axes=(None, 0, 0, 0)))
     held, read, real = [], [], []
     for chosen, count in padded_chunks(len(windows), config.chunk):
-        frames, actions = _read(dataset, windows, chosen, config.length)
+        window = read_windows(dataset, windows, chosen, config.length, ("frames", "actions"))
+        frames, actions = window["frames"], window["actions"][:, :-1]
         drawn = np.asarray(run(params, frames[:, : config.context], actions, chosen))
         for row in range(count):
             truth = frames[row, config.context - 1 :]
@@ -211,11 +212,3 @@ def _macro(*parts: np.ndarray) -> np.ndarray:
 def _ratio(*parts: np.ndarray) -> np.ndarray:
     half = len(parts) // 2
     return np.asarray(_macro(*parts[:half]) / np.maximum(_macro(*parts[half:]), 1e-12))
-
-
-def _read(dataset: EpisodeDataset, windows: Windows, chosen: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Reads frames `[chunk, length, …]` and the actions `[chunk, length - 1]` between them."""
-    read = [
-        dataset.window(int(windows.episodes[i]), int(windows.starts[i]), length, ("frames", "actions")) for i in chosen
-    ]
-    return np.stack([w["frames"] for w in read]), np.stack([w["actions"][:-1] for w in read])

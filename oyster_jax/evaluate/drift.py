@@ -36,7 +36,7 @@ from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.judge import FrameReader
 from oyster_jax.evaluate.long_run import branch, run_chunk
 from oyster_jax.evaluate.readings import Readings, read_real, read_run
-from oyster_jax.evaluate.windows import check_dataset, choose_windows
+from oyster_jax.evaluate.windows import check_dataset, choose_windows, read_windows
 from oyster_jax.models.inverse_dynamics import button_table
 from oyster_jax.prng import named_key
 from oyster_jax.typing import Params
@@ -223,13 +223,8 @@ class _Run:
         windows = choose_windows(self._dataset.lengths, config.context, config.worlds, config.seed, spread=True)
         # Fewer places than worlds: some begin alike and differ by their noise.
         chosen = np.arange(config.worlds) % len(windows)
-        read = [
-            self._dataset.window(
-                int(windows.episodes[i]), int(windows.starts[i]), config.context, ("frames", "actions")
-            )
-            for i in chosen
-        ]
-        frames, actions = np.stack([w["frames"] for w in read]), np.stack([w["actions"][:-1] for w in read])
+        read = read_windows(self._dataset, windows, chosen, config.context, ("frames", "actions"))
+        frames, actions = read["frames"], read["actions"][:, :-1]
         keys = jax.random.split(named_key(self._key, "begin"), config.worlds)
         return jax.jit(jax.vmap(self._model.encode, in_axes=(None, 0, 0, 0)))(self._params, frames, actions, keys)
 
@@ -321,11 +316,8 @@ def _real(dataset: EpisodeDataset, config: DriftConfig) -> tuple[np.ndarray, np.
     """Reads frames `[windows, REAL_WINDOW, …]`, the actions between them and the episodes that they are of."""
     length = min(REAL_WINDOW, int(dataset.lengths.max()))
     windows = choose_windows(dataset.lengths, length, config.real_windows, config.seed + 1, spread=True)
-    read = [
-        dataset.window(int(episode), int(start), length, ("frames", "actions"))
-        for episode, start in zip(windows.episodes, windows.starts, strict=True)
-    ]
-    return np.stack([w["frames"] for w in read]), np.stack([w["actions"][:-1] for w in read]), windows.episodes
+    read = read_windows(dataset, windows, np.arange(len(windows)), length, ("frames", "actions"))
+    return read["frames"], read["actions"][:, :-1], windows.episodes
 
 
 def _appearances(frames: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from oyster_jax.evaluate.chunks import Progress, padded_chunks
 from oyster_jax.evaluate.control import random_actions
 from oyster_jax.evaluate.fidelity import interior, squared_errors, ssim_map
 from oyster_jax.evaluate.seen import EARLIER, SEEN, seen_masks
-from oyster_jax.evaluate.windows import Windows, check_dataset, choose_windows
+from oyster_jax.evaluate.windows import Windows, check_dataset, choose_windows, read_windows
 from oyster_jax.typing import Array, Params
 
 #: What is compared with the truth.
@@ -228,16 +228,16 @@ def _read(
     """Reads frames `[chunk, length, …]` and the actions between them, and finds the regions of the later frames."""
     places = "entities" in dataset.content and follows_agent(dataset.spec)
     names = ("frames", "actions", *(("entities",) if places else ()))
-    read = [dataset.window(int(windows.episodes[i]), int(windows.starts[i]), config.length, names) for i in chosen]
+    read = read_windows(dataset, windows, chosen, config.length, names)
     masks = {}
     if places:
         height, width, _ = dataset.spec.frame.shape
-        cameras = [camera_positions(dataset.spec, window["entities"]) for window in read]
+        cameras = [camera_positions(dataset.spec, entities) for entities in read["entities"]]
         for region, shown in ((SEEN, config.context), (EARLIER, None)):
             masks[region] = np.stack(
                 [seen_masks(camera, height, width, config.context, shown=shown) for camera in cameras]
             )
-    return np.stack([w["frames"] for w in read]), np.stack([w["actions"][:-1] for w in read]), masks
+    return read["frames"], read["actions"][:, :-1], masks
 
 
 def _score(drawn: np.ndarray, truth: np.ndarray, masks: dict[str, np.ndarray], at: np.ndarray) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from oyster_jax.evaluate.bootstrap import Bootstrap, Estimate
 from oyster_jax.evaluate.chunks import Progress, padded_chunks
 from oyster_jax.evaluate.patches import Patches, nearest, revealed_patches, sample_patches
 from oyster_jax.evaluate.seen import seen_masks
-from oyster_jax.evaluate.windows import Windows, check_dataset, choose_windows
+from oyster_jax.evaluate.windows import Windows, check_dataset, choose_windows, read_windows
 from oyster_jax.typing import Params
 
 
@@ -168,20 +168,13 @@ def _rollouts(
     chosen: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns true frames `[chunk, ticks, …]`, which of their pixels are revealed, and `samples` rollouts of each."""
-    read = [
-        dataset.window(
-            int(windows.episodes[i]), int(windows.starts[i]), config.length, ("frames", "actions", "entities")
-        )
-        for i in chosen
-    ]
+    read = read_windows(dataset, windows, chosen, config.length, ("frames", "actions", "entities"))
     height, width, _ = dataset.spec.frame.shape
     masks = [
-        ~seen_masks(
-            camera_positions(dataset.spec, window["entities"]), height, width, config.context, shown=config.context
-        )
-        for window in read
+        ~seen_masks(camera_positions(dataset.spec, entities), height, width, config.context, shown=config.context)
+        for entities in read["entities"]
     ]
-    frames, actions = (np.stack([window[name] for window in read]) for name in ("frames", "actions"))
+    frames, actions = read["frames"], read["actions"]
     last, rows = config.context - 1, np.repeat(np.arange(len(chosen)), config.samples)
     numbers = chosen[rows] * config.samples + np.tile(np.arange(config.samples, dtype=np.int32), len(chosen))
     keys = window_keys(config.seed, numbers.astype(np.int32))

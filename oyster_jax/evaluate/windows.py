@@ -3,7 +3,7 @@
 import dataclasses
 
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Int32, Integer
 
 from oyster_jax.core.spec import WorldSpec
 from oyster_jax.data.dataset import EpisodeDataset
@@ -88,6 +88,25 @@ def choose_windows(
     episodes = np.searchsorted(ends, chosen, side="right")
     starts = chosen - (ends - places)[episodes]
     return Windows(episodes=episodes.astype(np.int32), starts=starts.astype(np.int32))
+
+
+def read_windows(
+    dataset: EpisodeDataset,
+    windows: Windows,
+    chosen: Integer[np.ndarray, "chosen"],
+    length: int,
+    names: tuple[str, ...],
+) -> dict[str, np.ndarray]:
+    """Reads some windows of `length` ticks; one may be chosen more than once.
+
+    Returns:
+      One array `[chosen, length, …]` a name. The last action of a window leads out of it.
+
+    Raises:
+      DatasetError: what was read is damaged.
+    """
+    read = [dataset.window(int(windows.episodes[i]), int(windows.starts[i]), length, names) for i in chosen]
+    return {name: np.stack([window[name] for window in read]) for name in names}
 
 
 def _earlier_of_same(episodes: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 
 from oyster_jax.core.spec import ActionSpec, EntitySpec
 from oyster_jax.data.errors import DatasetError
-from oyster_jax.evaluate.windows import check_dataset, choose_windows
+from oyster_jax.evaluate.windows import check_dataset, choose_windows, read_windows
 from tests.evaluate import toy
 
 LENGTHS = np.asarray([5, 12, 9, 40], np.int32)
@@ -35,6 +35,16 @@ def test_spread_windows_take_every_episode_before_any_twice():
         choose_windows(LENGTHS, 10, 1000, seed=3)
     )
     assert places(choose_windows(LENGTHS, 10, 3, seed=3, spread=True)) < places(spread)
+
+
+def test_the_windows_that_are_read_are_the_chosen_ones_in_their_order(dataset):
+    windows = choose_windows(dataset.lengths, 7, 9, seed=0)
+    read = read_windows(dataset, windows, np.asarray([3, 0, 3]), 7, ("frames", "actions"))
+    assert list(read) == ["frames", "actions"]
+    for row, number in enumerate((3, 0, 3)):
+        episode, start = dataset[int(windows.episodes[number])], int(windows.starts[number])
+        np.testing.assert_array_equal(read["frames"][row], episode.frames[start : start + 7])
+        np.testing.assert_array_equal(read["actions"][row], episode.actions[start : start + 7])
 
 
 def test_a_window_longer_than_every_episode_is_refused():
