@@ -20,6 +20,7 @@ from oyster_jax.data.manifest import FIRST_HELD_OUT_LEVEL
 from oyster_jax.data.policies import Policy, make_policy
 from oyster_jax.data.sources.source import Observation, Simulator, Source
 from oyster_jax.evaluate.chunks import Progress
+from oyster_jax.evaluate.windows import earlier_of_same
 
 #: Columns of the agent's course that a section judges a trial by: places in tiles, y up; speeds in tiles a tick.
 COURSE = ("x", "y", "vx", "vy")
@@ -123,8 +124,7 @@ class Trials:
 
     def examples(self, count: int) -> Int32[np.ndarray, "examples"]:
         """Returns indices of at most `count` trials to look at, of all kinds in turn."""
-        rank = np.array([np.sum(self.kinds[:index] == kind) for index, kind in enumerate(self.kinds)])
-        return np.lexsort(np.stack([self.kinds, rank]))[:count].astype(np.int32)
+        return np.lexsort((self.kinds, earlier_of_same(self.kinds)))[:count].astype(np.int32)
 
 
 def course(spec: WorldSpec, entities: np.ndarray) -> np.ndarray:

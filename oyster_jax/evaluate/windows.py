@@ -3,7 +3,7 @@
 import dataclasses
 
 import numpy as np
-from jaxtyping import Int32, Integer
+from jaxtyping import Int32, Int64, Integer
 
 from oyster_jax.core.spec import WorldSpec
 from oyster_jax.data.dataset import EpisodeDataset
@@ -83,7 +83,7 @@ def choose_windows(
     chosen = np.argsort(np.random.default_rng(seed).random(places.sum()), kind="stable")
     ends = np.cumsum(places)
     if spread:
-        chosen = chosen[np.argsort(_earlier_of_same(np.searchsorted(ends, chosen, side="right")), kind="stable")]
+        chosen = chosen[np.argsort(earlier_of_same(np.searchsorted(ends, chosen, side="right")), kind="stable")]
     chosen = chosen[:count]
     episodes = np.searchsorted(ends, chosen, side="right")
     starts = chosen - (ends - places)[episodes]
@@ -109,11 +109,11 @@ def read_windows(
     return {name: np.stack([window[name] for window in read]) for name in names}
 
 
-def _earlier_of_same(episodes: np.ndarray) -> np.ndarray:
+def earlier_of_same(values: Integer[np.ndarray, "values"]) -> Int64[np.ndarray, "values"]:
     """Returns for each element how many equal ones stand before it."""
-    order = np.argsort(episodes, kind="stable")
-    ordered = episodes[order]
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
     first = np.searchsorted(ordered, ordered)
-    counts = np.empty(len(episodes), np.int64)
-    counts[order] = np.arange(len(episodes)) - first
+    counts = np.empty(len(values), np.int64)
+    counts[order] = np.arange(len(values)) - first
     return counts

@@ -5,7 +5,7 @@ import pytest
 
 from oyster_jax.core.spec import ActionSpec, EntitySpec
 from oyster_jax.data.errors import DatasetError
-from oyster_jax.evaluate.windows import check_dataset, choose_windows, read_windows
+from oyster_jax.evaluate.windows import check_dataset, choose_windows, earlier_of_same, read_windows
 from tests.evaluate import toy
 
 LENGTHS = np.asarray([5, 12, 9, 40], np.int32)
@@ -35,6 +35,11 @@ def test_spread_windows_take_every_episode_before_any_twice():
         choose_windows(LENGTHS, 10, 1000, seed=3)
     )
     assert places(choose_windows(LENGTHS, 10, 3, seed=3, spread=True)) < places(spread)
+
+
+def test_of_equal_ones_it_is_told_how_many_stand_before():
+    assert earlier_of_same(np.asarray([4, 1, 4, 4, 1, 0])).tolist() == [0, 0, 1, 2, 1, 0]
+    assert len(earlier_of_same(np.zeros(0, np.int32))) == 0
 
 
 def test_the_windows_that_are_read_are_the_chosen_ones_in_their_order(dataset):
