@@ -28,6 +28,7 @@ from oyster_jax.data.sources.source import Source
 from oyster_jax.evaluate.bootstrap import Bootstrap, Estimate
 from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.fidelity import psnr
+from oyster_jax.evaluate.horizons import check_ascending
 from oyster_jax.evaluate.simulation import Simulated, simulate
 from oyster_jax.evaluate.trials import TrialConfig, Trials, collect, with_entities
 from oyster_jax.typing import Params
@@ -53,8 +54,7 @@ class CounterfactualConfig(TrialConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.horizons or self.horizons[0] < 1 or sorted(set(self.horizons)) != list(self.horizons):
-            raise ValueError(f"Horizons are positive and ascend, as in 1, 4, 8; {self.horizons} were given.")
+        check_ascending("Horizons", self.horizons)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from oyster_jax.evaluate.batch import BLOCK, begin, reconstruct, render, simulat
 from oyster_jax.evaluate.chunks import Progress, padded_chunks
 from oyster_jax.evaluate.control import random_actions
 from oyster_jax.evaluate.fidelity import interior, squared_errors, ssim_map
+from oyster_jax.evaluate.horizons import check_ascending
 from oyster_jax.evaluate.seen import EARLIER, SEEN, seen_masks
 from oyster_jax.evaluate.windows import Windows, check_dataset, choose_windows, read_windows
 from oyster_jax.typing import Array, Params
@@ -60,8 +61,7 @@ class OpenLoopConfig:
         for name in ("windows", "context", "chunk"):
             if getattr(self, name) < 1:
                 raise ValueError(f"An evaluation needs at least 1 of its {name}, but {getattr(self, name)} was given.")
-        if not self.horizons or self.horizons[0] < 1 or sorted(set(self.horizons)) != list(self.horizons):
-            raise ValueError(f"Horizons are positive and ascend, as in 1, 4, 8; {self.horizons} were given.")
+        check_ascending("Horizons", self.horizons)
         if self.seed < 0:
             raise ValueError(f"A seed is not negative, but {self.seed} was given.")
 

@@ -35,6 +35,7 @@ from oyster_jax.data.sources.source import Source
 from oyster_jax.evaluate.bootstrap import Bootstrap, Estimate
 from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.fidelity import psnr
+from oyster_jax.evaluate.horizons import check_ascending
 from oyster_jax.evaluate.objects import Agreement
 from oyster_jax.evaluate.returns import HIDDEN, METHODS, SEEN, Returns, compare_returns, distances_of
 from oyster_jax.evaluate.simulation import simulate
@@ -68,8 +69,7 @@ class PermanenceConfig(TrialConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.absences or self.absences[0] < 1 or sorted(set(self.absences)) != list(self.absences):
-            raise ValueError(f"Absences are positive and ascend, as in 4, 8; {self.absences} were given.")
+        check_ascending("Absences", self.absences)
         if self.longer < 0:
             raise ValueError(f"The way back is not shorter than the way away, but {self.longer} was given.")
 

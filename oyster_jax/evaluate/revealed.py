@@ -35,6 +35,7 @@ from oyster_jax.data.errors import DatasetError
 from oyster_jax.evaluate.batch import begin, simulate, window_keys
 from oyster_jax.evaluate.bootstrap import Bootstrap, Estimate
 from oyster_jax.evaluate.chunks import Progress, padded_chunks
+from oyster_jax.evaluate.horizons import check_ascending
 from oyster_jax.evaluate.patches import Patches, nearest, revealed_patches, sample_patches
 from oyster_jax.evaluate.seen import seen_masks
 from oyster_jax.evaluate.windows import Windows, check_dataset, choose_windows, read_windows
@@ -70,8 +71,7 @@ class RevealedConfig:
         for name, least in (("windows", 1), ("samples", 2), ("context", 1), ("bank", 1), ("chunk", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"Inventions need {name} of at least {least}, but {getattr(self, name)} was given.")
-        if not self.horizons or self.horizons[0] < 1 or sorted(set(self.horizons)) != list(self.horizons):
-            raise ValueError(f"Horizons are positive and ascend, as in 1, 4, 8; {self.horizons} were given.")
+        check_ascending("Horizons", self.horizons)
 
     @property
     def length(self) -> int:
