@@ -14,6 +14,7 @@ from oyster_jax.core.rollout import rollout
 from oyster_jax.core.state import WorldState
 from oyster_jax.data.camera import pixels_per_tile
 from oyster_jax.data.errors import DatasetError
+from oyster_jax.evaluate.batch import window_keys
 from oyster_jax.evaluate.chunks import Progress, padded_chunks
 from oyster_jax.evaluate.trials import TrialConfig, Trials
 from oyster_jax.prng import named_key
@@ -58,10 +59,12 @@ def simulate(
                 f"The simulator of '{trials.spec.name}' has other {what}s than the world '{model.spec.name}'; take the "
                 "game that the world learned."
             )
-    run = jax.jit(functools.partial(_simulate_chunk, model, trials.context, config.seed))
+    one = functools.partial(_simulate_trial, model, trials.context)
+    run = jax.jit(jax.vmap(one, in_axes=(None, 0, 0, 0)))
     parts, done = [], 0
     for chosen, count in padded_chunks(len(trials), config.chunk):
-        seen = run(params, trials.frames[chosen, 0, : trials.context], trials.actions[chosen], chosen)
+        frames, keys = trials.frames[chosen, 0, : trials.context], window_keys(config.seed, chosen)
+        seen = run(params, frames, trials.actions[chosen], keys)
         parts.append(jax.tree.map(lambda array, count=count: np.asarray(array[:count]), seen))
         done += count
         if progress is not None:
@@ -76,13 +79,6 @@ def simulate(
         entities=joined.get("entities"),
         entity_mask=joined.get("entity_mask"),
     )
-
-
-def _simulate_chunk(
-    model: WorldModel, context: int, seed: int, params: Params, frames: Array, actions: Array, numbers: Array
-) -> dict[str, Array]:
-    keys = jax.vmap(lambda number: jax.random.fold_in(jax.random.key(seed), number))(numbers)
-    return jax.vmap(functools.partial(_simulate_trial, model, context, params))(frames, actions, keys)
 
 
 def _simulate_trial(
