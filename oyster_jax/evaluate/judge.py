@@ -23,7 +23,8 @@ from oyster_jax.data.errors import DatasetError
 from oyster_jax.evaluate.chunks import padded_chunks
 from oyster_jax.files import write_whole
 from oyster_jax.models import inverse_dynamics
-from oyster_jax.models.inverse_dynamics import JudgeConfig, count_peaks, normalized
+from oyster_jax.models.inverse_dynamics import JudgeConfig, count_peaks
+from oyster_jax.models.tokenizer import normalized
 from oyster_jax.tree import named_leaves, nested
 from oyster_jax.typing import Array, Float32, Int32, Params, UInt8
 

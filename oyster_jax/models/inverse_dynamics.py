@@ -19,7 +19,7 @@ from oyster_jax.nn import functional
 from oyster_jax.nn.convolution import Convolution
 from oyster_jax.nn.dense import Dense
 from oyster_jax.nn.patch import patchify
-from oyster_jax.typing import Array, Float, Frames, Params, PRNGKey
+from oyster_jax.typing import Array, Float, Params, PRNGKey
 
 #: Side of the pixel blocks that the networks begin with, and so of a cell of the detector, in pixels.
 CELL = 4
@@ -173,11 +173,6 @@ def init(config: JudgeConfig, key: PRNGKey) -> Params:
 def bind(config: JudgeConfig, params: Params) -> JudgeNetwork:
     """Returns the judge's networks with `params` in them, for use inside a traced function."""
     return functional.bind(JudgeNetwork, config, params)
-
-
-def normalized(frames: Frames) -> Float[Array, "*batch height width 3"]:
-    """Returns uint8 pixels as float32 in [-1, 1]."""
-    return frames.astype(jnp.float32) * (2 / 255) - 1
 
 
 def button_table(spec: ActionSpec, buttons: tuple[str, ...]) -> Bool[np.ndarray, "actions buttons"]:

@@ -16,7 +16,8 @@ from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.loader import WindowConfig, windows
 from oyster_jax.models import inverse_dynamics
-from oyster_jax.models.inverse_dynamics import CELL, JudgeConfig, button_table, count_peaks, normalized
+from oyster_jax.models.inverse_dynamics import CELL, JudgeConfig, button_table, count_peaks
+from oyster_jax.models.tokenizer import normalized
 from oyster_jax.train.composite import PASTED, composite
 from oyster_jax.train.loop import BatchIterator, Stage, TrainConfig
 from oyster_jax.train.optimizer import OptimizerConfig
