@@ -1,6 +1,7 @@
 """Cached latents: a dataset whose frames a tokenizer has replaced, so that dynamics training never encodes a frame."""
 
 import dataclasses
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -62,44 +63,58 @@ def cache_latents(
     return EpisodeDataset(out)
 
 
+class _Queue:
+    """Rows of several arrays that stand in line: put at its end, taken from its front."""
+
+    def __init__(self) -> None:
+        self._parts: list[Arrays] = []
+        self._rows = 0
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def put(self, arrays: Arrays) -> None:
+        """Adds rows, as many in every array."""
+        self._parts.append(arrays)
+        self._rows += len(next(iter(arrays.values())))
+
+    def take(self, count: int) -> Arrays:
+        """Removes the first `count` of at least as many rows and returns them."""
+        # A long episode is joined once and then cut, not copied anew for every block of it.
+        if len(self._parts) > 1:
+            self._parts = [{name: np.concatenate([part[name] for part in self._parts]) for name in self._parts[0]}]
+        (whole,) = self._parts
+        self._parts = [{name: array[count:] for name, array in whole.items()}]
+        self._rows -= count
+        return {name: array[:count] for name, array in whole.items()}
+
+
 def _encoded(dataset: EpisodeDataset, encode: Encode) -> Iterator[tuple[Episode, Arrays]]:
     """Yields every episode with its arrays; blocks run on from one episode into the next."""
-    waiting: list[tuple[Episode, Arrays]] = []
-    results: list[Arrays] = []
-    memory, given, finished = None, 0, 0
-
-    def ready(count: int) -> Iterator[tuple[Episode, Arrays]]:
-        nonlocal results, finished
-        joined = {name: np.concatenate([block[name] for block in results]) for name in (results[0] if results else ())}
-        used = 0
-        while waiting and finished + used + waiting[0][0].ticks <= count:
-            episode, extra = waiting.pop(0)
-            span = slice(used, used + episode.ticks)
-            yield episode, {name: array[span] for name, array in joined.items()} | extra
-            used += episode.ticks
-        results = [{name: array[used:] for name, array in joined.items()}] if joined else []
-        finished += used
-
-    rest: Arrays = {}
+    waiting: deque[tuple[Episode, Arrays]] = deque()
+    inputs, outputs, memory = _Queue(), _Queue(), None
     for episode in dataset:
         frames = _inputs(dataset, episode)
         waiting.append((episode, _motion(dataset, frames["camera"])))
-        rest = {name: np.concatenate([rest[name], array]) if rest else array for name, array in frames.items()}
-        while len(rest["began"]) >= BLOCK:
-            block = {name: array[:BLOCK] for name, array in rest.items()}
-            rest = {name: array[BLOCK:] for name, array in rest.items()}
-            memory, arrays = encode(memory, block)
-            results.append({name: np.asarray(array) for name, array in arrays.items()})
-            given += BLOCK
-        yield from ready(given)
+        inputs.put(frames)
+        while len(inputs) >= BLOCK:
+            memory, arrays = _encode_block(encode, memory, inputs.take(BLOCK))
+            outputs.put(arrays)
+        while waiting and len(outputs) >= waiting[0][0].ticks:
+            whole, extra = waiting.popleft()
+            yield whole, outputs.take(whole.ticks) | extra
     if waiting:
-        count = len(rest["began"])
-        filled = {
-            name: np.concatenate([array, np.repeat(array[-1:], BLOCK - count, 0)]) for name, array in rest.items()
-        }
-        _, arrays = encode(memory, filled)
-        results.append({name: np.asarray(array) for name, array in arrays.items()})
-        yield from ready(given + BLOCK)
+        outputs.put(_encode_block(encode, memory, inputs.take(len(inputs)))[1])
+        for whole, extra in waiting:
+            yield whole, outputs.take(whole.ticks) | extra
+
+
+def _encode_block(encode: Encode, memory: Any, rows: Arrays) -> tuple[Any, Arrays]:
+    """Encodes a block, filled up with its last row where there are fewer."""
+    missing = BLOCK - len(rows["began"])
+    block = {name: np.concatenate([array, np.repeat(array[-1:], missing, 0)]) for name, array in rows.items()}
+    memory, arrays = encode(memory, block)
+    return memory, {name: np.asarray(array) for name, array in arrays.items()}
 
 
 def _inputs(dataset: EpisodeDataset, episode: Episode) -> Arrays:
