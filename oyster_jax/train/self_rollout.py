@@ -7,6 +7,8 @@ drafts of its own map, is trained toward the true latents, reward, end, entities
 """
 
 import dataclasses
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -93,6 +95,7 @@ def self_rollout_stage(
     config: SelfRolloutConfig,
     dataset: EpisodeDataset,
     seed: int,
+    sample: Callable[[Params, Path], None] | None = None,
 ) -> Stage:
     """Returns the stage that trains a dynamics on rollouts of its own.
 
@@ -104,6 +107,7 @@ def self_rollout_stage(
       config: of the stage.
       dataset: frames, latents and whatever else the dynamics was trained on.
       seed: of the order of the windows.
+      sample: writes a clip of what the dynamics can do, see `Stage`.
     """
 
     def loss(params: Params, batch: Batch, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
@@ -118,4 +122,4 @@ def self_rollout_stage(
         drawn = WindowConfig(length=training.window, batch=training.batch, seed=seed, even=config.even)
         return iter(windows(dataset, drawn))
 
-    return Stage(name=config.name, init=lambda _: begin, loss=loss, batches=batches)
+    return Stage(name=config.name, init=lambda _: begin, loss=loss, batches=batches, sample=sample)

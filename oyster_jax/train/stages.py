@@ -56,10 +56,10 @@ def run(config: ExperimentConfig, folder: Path, data: Path | None = None, init_f
     stage = _begun(_dynamics_stage(config, latents, dataset, params), init_from, "dynamics")
     learned = fit(stage, config.dynamics_training, folder / stage.name, config.seed).average
     for rollouts in config.self_rollouts:
+        sample = _sampler(config.network, dataset, params)
         stage = self_rollout_stage(
-            config.network, params, learned, config.dynamics_loss, rollouts, latents, config.seed
+            config.network, params, learned, config.dynamics_loss, rollouts, latents, config.seed, sample
         )
-        stage = dataclasses.replace(stage, sample=_sampler(config.network, dataset, params))
         learned = fit(stage, rollouts.training, folder / stage.name, config.seed).average
     if config.judge is not None:
         stage = judge_stage(config.judge, dataset, config.seed)
