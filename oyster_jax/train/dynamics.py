@@ -1,8 +1,6 @@
 """The dynamics stage: learns what comes next from cached latents and actions."""
 
 import dataclasses
-from collections.abc import Callable
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -16,10 +14,9 @@ from oyster_jax.diffusion.schedule import draw_levels, mix
 from oyster_jax.models import dynamics, heads
 from oyster_jax.models.dynamics import Dynamics, DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
-from oyster_jax.train.loop import BatchIterator, Stage, TrainConfig
+from oyster_jax.train.loop import BatchIterator, Sample, Stage, TrainConfig
+from oyster_jax.train.step import Batch
 from oyster_jax.typing import Array, Float, Latents, Params, PRNGKey
-
-type Batch = dict[str, Array]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -180,7 +177,7 @@ def dynamics_stage(
     training: TrainConfig,
     dataset: EpisodeDataset,
     seed: int,
-    sample: Callable[[Params, Path], None] | None = None,
+    sample: Sample | None = None,
 ) -> Stage:
     """Returns the stage that trains a dynamics on cached latents.
 
@@ -203,8 +200,9 @@ def dynamics_stage(
 
     def batches() -> BatchIterator:
         arrays = tuple(name for name in dataset.content if name != "frames")
-        config = WindowConfig(length=training.window, batch=training.batch, seed=seed, arrays=arrays)
-        return iter(windows(dataset, config))
+        return iter(
+            windows(dataset, WindowConfig(length=training.window, batch=training.batch, seed=seed, arrays=arrays))
+        )
 
     return Stage(
         name="dynamics", init=lambda key: dynamics.init(config, key), loss=loss, batches=batches, sample=sample

@@ -21,9 +21,8 @@ from oyster_jax.models.tokenizer import normalized
 from oyster_jax.train.composite import PASTED, composite
 from oyster_jax.train.loop import BatchIterator, Stage, TrainConfig
 from oyster_jax.train.optimizer import OptimizerConfig
+from oyster_jax.train.step import Batch
 from oyster_jax.typing import Array, Params, PRNGKey
-
-type Batch = dict[str, Array]
 
 ARRAYS = ("frames", "actions", "entities", "entity_mask")
 
@@ -84,10 +83,12 @@ def judge_stage(judge: JudgeTraining, dataset: EpisodeDataset, seed: int) -> Sta
     def loss(params: Params, batch: Batch, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
         return judge_loss(config, weights, dataset.spec, params, batch, key)
 
-    def batches() -> BatchIterator:
-        return iter(_windows(config, training.batch, dataset, seed))
-
-    return Stage(name="judge", init=lambda key: inverse_dynamics.init(config, key), loss=loss, batches=batches)
+    return Stage(
+        name="judge",
+        init=lambda key: inverse_dynamics.init(config, key),
+        loss=loss,
+        batches=lambda: _batches(config, training.batch, dataset, seed),
+    )
 
 
 def judge_loss(
@@ -179,7 +180,7 @@ def judge_accuracy(
             "made": count_peaks(model.detect(normalized(made))[0][..., 0]) == _agents(target),
         }
 
-    results, iterator = [], iter(_windows(config, batch, dataset, seed))
+    results, iterator = [], _batches(config, batch, dataset, seed)
     for number in range(batches):
         window = next(iterator)
         found = jax.tree.map(np.asarray, read(params, window, jax.random.key(number)))
@@ -218,8 +219,8 @@ def _check(config: JudgeConfig, dataset: EpisodeDataset) -> None:
     button_table(dataset.spec.action, config.buttons)
 
 
-def _windows(config: JudgeConfig, batch: int, dataset: EpisodeDataset, seed: int):  # noqa: ANN202
-    return windows(dataset, WindowConfig(length=config.stack, batch=batch, seed=seed, arrays=ARRAYS))
+def _batches(config: JudgeConfig, batch: int, dataset: EpisodeDataset, seed: int) -> BatchIterator:
+    return iter(windows(dataset, WindowConfig(length=config.stack, batch=batch, seed=seed, arrays=ARRAYS)))
 
 
 def _cut_short(config: JudgeConfig, weights: JudgeLossConfig, frames: Array, key: PRNGKey) -> Array:

@@ -65,6 +65,10 @@ class BatchIterator(Protocol):
         ...
 
 
+#: Writes a picture or clip of what parameters can do to a path that has no ending yet.
+type Sample = Callable[[Params, Path], None]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stage:
     """What differs between stages.
@@ -74,14 +78,14 @@ class Stage:
       init: draws the first parameters.
       loss: of one batch.
       batches: opens the data from its beginning.
-      sample: writes a picture or clip of what `params` can do; gets the path without its ending.
+      sample: shows what the parameters have learned, where there is something to see.
     """
 
     name: str
     init: Callable[[PRNGKey], Params]
     loss: Loss
     batches: Callable[[], BatchIterator]
-    sample: Callable[[Params, Path], None] | None = None
+    sample: Sample | None = None
 
 
 def fit(stage: Stage, config: TrainConfig, folder: Path, seed: int) -> TrainState:

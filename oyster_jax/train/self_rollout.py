@@ -7,8 +7,6 @@ drafts of its own map, is trained toward the true latents, reward, end, entities
 """
 
 import dataclasses
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,8 +17,9 @@ from oyster_jax.core.state import WorldState
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.loader import WindowConfig, windows
 from oyster_jax.models.world_model import WorldNetwork
-from oyster_jax.train.dynamics import Batch, DynamicsLossConfig, dynamics_loss
-from oyster_jax.train.loop import BatchIterator, Stage, TrainConfig
+from oyster_jax.train.dynamics import DynamicsLossConfig, dynamics_loss
+from oyster_jax.train.loop import BatchIterator, Sample, Stage, TrainConfig
+from oyster_jax.train.step import Batch
 from oyster_jax.typing import Array, Params, PRNGKey
 
 
@@ -95,7 +94,7 @@ def self_rollout_stage(
     config: SelfRolloutConfig,
     dataset: EpisodeDataset,
     seed: int,
-    sample: Callable[[Params, Path], None] | None = None,
+    sample: Sample | None = None,
 ) -> Stage:
     """Returns the stage that trains a dynamics on rollouts of its own.
 
@@ -107,7 +106,7 @@ def self_rollout_stage(
       config: of the stage.
       dataset: frames, latents and whatever else the dynamics was trained on.
       seed: of the order of the windows.
-      sample: writes a clip of what the dynamics can do, see `Stage`.
+      sample: shows what the dynamics can do.
     """
 
     def loss(params: Params, batch: Batch, key: PRNGKey) -> tuple[Array, dict[str, Array]]:

@@ -23,7 +23,7 @@ from oyster_jax.train.drafts import frame_encoder
 from oyster_jax.train.dynamics import dynamics_stage
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.judge import judge_stage
-from oyster_jax.train.loop import Stage, TrainConfig, fit
+from oyster_jax.train.loop import Sample, Stage, TrainConfig, fit
 from oyster_jax.train.metrics import progress_bar
 from oyster_jax.train.self_rollout import self_rollout_stage
 from oyster_jax.train.state import TrainState
@@ -122,9 +122,7 @@ def _dynamics_stage(
     return dynamics_stage(config.dynamics, config.dynamics_loss, config.dynamics_training, latents, config.seed, sample)
 
 
-def _sampler(
-    network: WorldNetwork, dataset: EpisodeDataset, tokenizer_params: Params
-) -> Callable[[Params, Path], None]:
+def _sampler(network: WorldNetwork, dataset: EpisodeDataset, tokenizer_params: Params) -> Sample:
     """Returns what writes a clip of the longest episode: truth on the left, the model on the right."""
 
     @jax.jit

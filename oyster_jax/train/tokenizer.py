@@ -12,6 +12,7 @@ from oyster_jax.frames import contact_sheet, write_image
 from oyster_jax.models import tokenizer
 from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.train.loop import BatchIterator, Stage, TrainConfig
+from oyster_jax.train.step import Batch
 from oyster_jax.typing import Array, Params, PRNGKey
 
 
@@ -65,7 +66,7 @@ def tokenizer_stage(
 ) -> Stage:
     """Returns the stage that trains a tokenizer on the frames of `dataset`."""
 
-    def loss(params: Params, batch: dict[str, Array], key: PRNGKey) -> tuple[Array, dict[str, Array]]:
+    def loss(params: Params, batch: Batch, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
         frames = batch["frames"]
         return reconstruction_loss(config, weights, params, frames.reshape(-1, *frames.shape[2:]), key)
 
