@@ -17,7 +17,7 @@ import dataclasses
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64
 
 from oyster_jax.core.model import WorldModel
 from oyster_jax.core.rollout import rollout
@@ -177,7 +177,7 @@ def action_score_figures(measurements: ActionScoreMeasurements) -> ActionScoreFi
         }
         for name, parts in scores.items()
     }
-    macro = {name: bootstrap.estimate(_macro, *_columns(parts)) for name, parts in scores.items()}
+    macro = {name: bootstrap.estimate(macro_f1, *_columns(parts)) for name, parts in scores.items()}
     return ActionScoreFigures(
         **by_button,
         macro=macro["f1"],
@@ -188,10 +188,10 @@ def action_score_figures(measurements: ActionScoreMeasurements) -> ActionScoreFi
 
 
 def counts(
-    held: Bool[np.ndarray, "windows ticks buttons"], read: Bool[np.ndarray, "windows ticks buttons"]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns true positives and errors (false positives and negatives), float64 `[windows, buttons]` each."""
-    return (held & read).sum(1).astype(np.float64), (held ^ read).sum(1).astype(np.float64)
+    held: Bool[np.ndarray, "*stretches ticks buttons"], read: Bool[np.ndarray, "*stretches ticks buttons"]
+) -> tuple[Float64[np.ndarray, "*stretches buttons"], Float64[np.ndarray, "*stretches buttons"]]:
+    """Returns true positives and errors (false positives and negatives) over the ticks of each stretch."""
+    return (held & read).sum(-2).astype(np.float64), (held ^ read).sum(-2).astype(np.float64)
 
 
 def f1(right: np.ndarray, wrong: np.ndarray) -> np.ndarray:
@@ -199,16 +199,18 @@ def f1(right: np.ndarray, wrong: np.ndarray) -> np.ndarray:
     return np.asarray(2 * right / np.maximum(2 * right + wrong, 1e-12))
 
 
+def macro_f1(*parts: np.ndarray) -> np.ndarray:
+    """Returns the mean of F1 over buttons: true positives of all buttons, then the errors of all."""
+    buttons = len(parts) // 2
+    return np.asarray(np.mean([f1(parts[index], parts[buttons + index]) for index in range(buttons)], axis=0))
+
+
 def _columns(parts: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
-    """Lays counts out as the arguments of `_macro`: right and wrong of the first button, and so on."""
-    return [part[:, index] for index in range(parts[0].shape[1]) for part in parts]
-
-
-def _macro(*parts: np.ndarray) -> np.ndarray:
-    scores = [f1(right, wrong) for right, wrong in zip(parts[::2], parts[1::2], strict=True)]
-    return np.asarray(np.mean(scores, axis=0))
+    """Lays counts `[windows, buttons]` out as the arguments of `macro_f1`."""
+    right, wrong = parts
+    return [*right.T, *wrong.T]
 
 
 def _ratio(*parts: np.ndarray) -> np.ndarray:
     half = len(parts) // 2
-    return np.asarray(_macro(*parts[:half]) / np.maximum(_macro(*parts[half:]), 1e-12))
+    return np.asarray(macro_f1(*parts[:half]) / np.maximum(macro_f1(*parts[half:]), 1e-12))

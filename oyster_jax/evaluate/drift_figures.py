@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from oyster_jax.evaluate.action_score import f1
+from oyster_jax.evaluate.action_score import macro_f1
 from oyster_jax.evaluate.appearance import APPEARANCE
 from oyster_jax.evaluate.bootstrap import PERCENTILES, Estimate
 from oyster_jax.evaluate.drift import EARLY, LATE, PHASES, DriftMeasurements
@@ -205,12 +205,7 @@ def _seen(
 def _f1(readings: Readings | None, seed: int) -> dict[str, _Resampled]:
     if readings is None or len(readings.groups) == 0:
         return {}
-    buttons = readings.right.shape[1]
-
-    def macro(*parts: np.ndarray) -> np.ndarray:
-        return np.asarray(np.mean([f1(parts[index], parts[buttons + index]) for index in range(buttons)], axis=0))
-
-    return {"macro_f1": _Groups(readings.groups, seed).figure(macro, *readings.right.T, *readings.wrong.T)}
+    return {"macro_f1": _Groups(readings.groups, seed).figure(macro_f1, *readings.right.T, *readings.wrong.T)}
 
 
 def _as_figures(found: dict[str, _Resampled]) -> PhaseFigures:

@@ -5,7 +5,7 @@ import itertools
 
 import numpy as np
 
-from oyster_jax.evaluate.action_score import THRESHOLD
+from oyster_jax.evaluate.action_score import THRESHOLD, counts
 from oyster_jax.evaluate.judge import ButtonReader
 
 #: Ticks of a run that are resampled together: neighbouring frames resemble each other.
@@ -39,7 +39,7 @@ def read_run(
       actions: int32 `[worlds, ticks]`.
       ended: bool `[worlds, ticks]`, true where the frame shows the beginning of another level.
     """
-    right, wrong, groups = [], [], []
+    counted, groups = [], []
     worlds, ticks = ended.shape
     for world in range(worlds):
         # Blocks are cut like the ends of episodes: what is resampled together is read together.
@@ -50,14 +50,10 @@ def read_run(
             # The frame of a tick is the one after its action: the first frame's action led here from elsewhere.
             held = table[actions[world, first + 1 : end]]
             read = judge.presses(frames[world, first:end]) > THRESHOLD
-            right.append((held & read).sum(0))
-            wrong.append((held ^ read).sum(0))
+            counted.append(counts(held, read))
             groups.append(world * ticks + first // BLOCK)
-    return Readings(
-        right=np.array(right, float).reshape(-1, table.shape[1]),
-        wrong=np.array(wrong, float).reshape(-1, table.shape[1]),
-        groups=np.array(groups, int),
-    )
+    right, wrong = np.array(counted, float).reshape(-1, 2, table.shape[1]).swapaxes(0, 1)
+    return Readings(right=right, wrong=wrong, groups=np.array(groups, int))
 
 
 def read_real(
@@ -66,4 +62,5 @@ def read_real(
     """Reads the buttons of windows of recordings: frames `[windows, ticks, …]`, actions `[windows, ticks - 1]`."""
     held = table[actions]
     read = np.stack([judge.presses(window) for window in frames]) > THRESHOLD
-    return Readings(right=(held & read).sum(1).astype(float), wrong=(held ^ read).sum(1).astype(float), groups=episodes)
+    right, wrong = counts(held, read)
+    return Readings(right=right, wrong=wrong, groups=episodes)
