@@ -1,7 +1,7 @@
 """Rolling many worlds out at once for an evaluation: compiled once for every shape, in bounded memory.
 
-All three functions take a batch of worlds; what is compiled for a batch size and a number of context frames serves
-rollouts of any length, which run block by block and leave their frames on the host.
+All functions take a batch of worlds. What is compiled for a batch size and a number of context frames serves rollouts
+of any length, which run block by block and leave their frames on the host.
 """
 
 import functools

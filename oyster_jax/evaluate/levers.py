@@ -18,10 +18,8 @@ from oyster_jax.core.model import WorldModel
 from oyster_jax.core.state import WorldState
 from oyster_jax.core.tick import compile_tick
 from oyster_jax.evaluate.figure import Figure, median_figure
-from oyster_jax.evaluate.stepping import pipelined_rate, run_world
+from oyster_jax.evaluate.stepping import Step, pipelined_rate, run_world
 from oyster_jax.typing import Params
-
-type Step = Callable[[WorldState, Any], tuple[WorldState, Any]]
 
 #: What the others are compared with.
 PLAIN = "arguments"
@@ -44,11 +42,11 @@ class Lever:
     """
 
     name: str
-    make: Callable[[WorldModel, Params], Step]
+    make: Callable[[WorldModel, Params], Step[WorldState]]
     about: str
 
 
-def _lazily(model: WorldModel, params: Params) -> Step:
+def _lazily(model: WorldModel, params: Params) -> Step[WorldState]:
     def tick(params: Params, state: WorldState, action: Any) -> tuple[WorldState, Any]:
         state = model.advance(params, state, action)
         return state, model.render(params, state)
@@ -56,7 +54,7 @@ def _lazily(model: WorldModel, params: Params) -> Step:
     return functools.partial(jax.jit(tick), params)
 
 
-def _constants(model: WorldModel, params: Params) -> Step:
+def _constants(model: WorldModel, params: Params) -> Step[WorldState]:
     @jax.jit
     def tick(state: WorldState, action: Any) -> tuple[WorldState, Any]:
         later = model.advance(params, state, action)
@@ -119,7 +117,7 @@ def lever_figures(
       levers: the plain one first.
     """
 
-    def turn(step: Step) -> np.ndarray:
+    def turn(step: Step[WorldState]) -> np.ndarray:
         times = run_world(step, jax.tree.map(jnp.copy, state), actions).times
         return times[int(WARM * len(times)) :]
 

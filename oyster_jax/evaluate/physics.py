@@ -38,6 +38,7 @@ from oyster_jax.data.sources.source import Source
 from oyster_jax.evaluate.bootstrap import Bootstrap, Estimate
 from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.flight import EXACT, Flight, find_flight, find_landing, slope
+from oyster_jax.evaluate.objects import PRESENT
 from oyster_jax.evaluate.simulation import Simulated, simulate
 from oyster_jax.evaluate.trials import COURSE, TrialConfig, Trials, collect, with_entities
 from oyster_jax.typing import Params
@@ -54,9 +55,6 @@ JUMPS, FALLS = "jumps", "falls"
 
 #: Who tells of the agent's vertical speed; the floor is the probe on true frames.
 POSITION, ENTITIES, PROBE, FLOOR = SOURCES = ("position", "entities", "probe", "floor")
-
-#: An agent whose read-out is less probable than this is not there, and its speed counts as none.
-PRESENT = 0.5
 
 #: Camera motion `[ticks - 1, 2]` in tiles a tick (x right, y up) between frames `[ticks, height, width, 3]`.
 type Motion = Callable[[np.ndarray], np.ndarray]

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float32, UInt8
 
 from oyster_jax.core.model import WorldModel
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.sources.source import Source
 from oyster_jax.evaluate.chunks import Progress
+from oyster_jax.evaluate.judge import FrameReader
 from oyster_jax.evaluate.open_loop import Measurements, OpenLoopConfig, measure
 from oyster_jax.typing import Params
 
@@ -20,28 +22,15 @@ FAR = (((64, 128), 64), ((256,), 48))
 
 
 @runtime_checkable
-class Reader(Protocol):
+class Reader(FrameReader, Protocol):
     """What sections ask of a judge; `evaluate.judge.Judge` is one."""
 
-    @property
-    def buttons(self) -> tuple[str, ...]:
-        """The buttons that `presses` tells of."""
+    def motion(self, frames: UInt8[np.ndarray, "frames height width 3"]) -> Float32[np.ndarray, "steps 2"]:
+        """See `Judge.motion`."""
         ...
 
-    def presses(self, frames: np.ndarray) -> np.ndarray:
-        """Returns how likely each button was held between frames `[ticks, …]`: `[ticks - 1, buttons]`."""
-        ...
-
-    def motion(self, frames: np.ndarray) -> np.ndarray:
-        """Returns how far the camera moved between frames `[ticks, …]`, in tiles: `[ticks - 1, 2]`."""
-        ...
-
-    def agents(self, frames: np.ndarray) -> np.ndarray:
-        """Returns how many agents each frame shows."""
-        ...
-
-    def features(self, frames: np.ndarray) -> np.ndarray:
-        """Returns features of each frame: `[frames, features]`."""
+    def features(self, frames: UInt8[np.ndarray, "frames height width 3"]) -> Float32[np.ndarray, "frames features"]:
+        """See `Judge.features`."""
         ...
 
 
