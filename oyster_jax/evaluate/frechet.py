@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from oyster_jax.data.dataset import EpisodeDataset
-from oyster_jax.evaluate.open_loop import Measurements
+from oyster_jax.evaluate.open_loop import OpenLoopMeasurements
 
 #: Features `[n, features]` of frames uint8 `[n, height, width, 3]`.
 type Features = Callable[[np.ndarray], np.ndarray]
@@ -82,7 +82,7 @@ class FrechetFigures:
 
 
 def measure_frechet(
-    features: Features, groups: Sequence[Measurements], dataset: EpisodeDataset, config: FrechetConfig
+    features: Features, groups: Sequence[OpenLoopMeasurements], dataset: EpisodeDataset, config: FrechetConfig
 ) -> FrechetMeasurements:
     """Reads the features of frames that open-loop rollouts showed at their horizons, and of real ones.
 
@@ -134,7 +134,7 @@ def _root(covariance: np.ndarray) -> np.ndarray:
     return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
 
 
-def _reference(groups: Sequence[Measurements], dataset: EpisodeDataset, config: FrechetConfig) -> np.ndarray:
+def _reference(groups: Sequence[OpenLoopMeasurements], dataset: EpisodeDataset, config: FrechetConfig) -> np.ndarray:
     """Draws real frames, of episodes that no window is of where there are enough such frames."""
     episodes = np.repeat(np.arange(len(dataset)), dataset.lengths)
     ticks = np.concatenate([np.arange(length) for length in dataset.lengths])

@@ -102,7 +102,7 @@ class Region:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Measurements:
+class OpenLoopMeasurements:
     """What was measured on each window, before any mean is taken.
 
     Attributes:
@@ -149,13 +149,13 @@ class Measurements:
         return self.config.horizons.index(horizon) if method == CEILING else horizon - 1
 
 
-def measure(
+def measure_open_loop(
     model: WorldModel,
     params: Params,
     dataset: EpisodeDataset,
     config: OpenLoopConfig,
     progress: Progress | None = None,
-) -> Measurements:
+) -> OpenLoopMeasurements:
     """Tries a world on held-out recordings; the same seed gives the same numbers.
 
     Raises:
@@ -175,7 +175,7 @@ def measure(
             progress(done, len(windows))
     joined = jax.tree.map(lambda *arrays: np.concatenate(arrays), *results)
     regions = {name: Region(**found) for name, found in joined.pop("regions").items()}
-    return Measurements(config=config, windows=windows, regions=regions, **joined)
+    return OpenLoopMeasurements(config=config, windows=windows, regions=regions, **joined)
 
 
 def _try_chunk(

@@ -7,7 +7,7 @@ import numpy as np
 
 from oyster_jax.evaluate.bootstrap import Bootstrap, Estimate
 from oyster_jax.evaluate.fidelity import psnr
-from oyster_jax.evaluate.open_loop import CEILING, COPY_LAST, MODEL, Measurements, Region
+from oyster_jax.evaluate.open_loop import CEILING, COPY_LAST, MODEL, OpenLoopMeasurements, Region
 from oyster_jax.evaluate.seen import REGIONS
 
 
@@ -31,7 +31,7 @@ class RegionFigures:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Figures:
+class OpenLoopFigures:
     """The figures of an open-loop evaluation; errors are pooled over windows before the logarithm is taken.
 
     Attributes:
@@ -64,7 +64,7 @@ class Figures:
     earlier: RegionFigures | None
 
 
-def figures(groups: Sequence[Measurements]) -> Figures:
+def open_loop_figures(groups: Sequence[OpenLoopMeasurements]) -> OpenLoopFigures:
     """Returns the figures of groups of windows, each with horizons of its own, the nearest first."""
     near = groups[0]
     bootstraps = [Bootstrap(group.windows.episodes, seed=group.config.seed) for group in groups]
@@ -74,7 +74,7 @@ def figures(groups: Sequence[Measurements]) -> Figures:
         method: {h: found for h, found in at.items() if method in found[0].config.methods}
         for method in near.config.methods
     }
-    return Figures(
+    return OpenLoopFigures(
         horizons=tuple(at),
         windows={h: len(group.windows) for h, (group, _) in at.items()},
         episodes={h: len(np.unique(group.windows.episodes)) for h, (group, _) in at.items()},
@@ -104,10 +104,12 @@ def figures(groups: Sequence[Measurements]) -> Figures:
     )
 
 
-type _Tried = dict[int, tuple[Measurements, Bootstrap]]
+type _Tried = dict[int, tuple[OpenLoopMeasurements, Bootstrap]]
 
 
-def _region(region: str, groups: Sequence[Measurements], at: _Tried, tried: dict[str, _Tried]) -> RegionFigures | None:
+def _region(
+    region: str, groups: Sequence[OpenLoopMeasurements], at: _Tried, tried: dict[str, _Tried]
+) -> RegionFigures | None:
     if not all(region in group.regions for group in groups):
         return None
     return RegionFigures(

@@ -14,7 +14,7 @@ from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.sources.source import Source
 from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.judge import FrameReader
-from oyster_jax.evaluate.open_loop import Measurements, OpenLoopConfig, measure
+from oyster_jax.evaluate.open_loop import OpenLoopConfig, OpenLoopMeasurements, measure_open_loop
 from oyster_jax.typing import Params
 
 #: Beyond the 32 ticks that most episodes last: horizons, and how many windows of 256 are simulated so far.
@@ -132,7 +132,7 @@ class Suite:
         return self.judge
 
     @functools.cached_property
-    def far(self) -> list[Measurements]:
+    def far(self) -> list[OpenLoopMeasurements]:
         """Open-loop rollouts of more ticks, of windows of different episodes, as far as episodes are long enough."""
         measured = []
         for horizons, windows in FAR:
@@ -150,15 +150,15 @@ class Suite:
         return measured
 
     @functools.cached_property
-    def near(self) -> Measurements:
+    def near(self) -> OpenLoopMeasurements:
         """Open-loop rollouts of up to 32 ticks."""
         return self.measure(OpenLoopConfig(windows=self.windows, context=self.context, seed=self.seed))
 
-    def measure(self, config: OpenLoopConfig) -> Measurements:
+    def measure(self, config: OpenLoopConfig) -> OpenLoopMeasurements:
         """Returns open-loop rollouts of the recording.
 
         Raises:
           DatasetError: the recording is not held out, not of this world, or too short.
         """
         with self.report(f"simulating up to {config.ticks} ticks", "windows") as progress:
-            return measure(self.model, self.params, self.dataset, config, progress)
+            return measure_open_loop(self.model, self.params, self.dataset, config, progress)

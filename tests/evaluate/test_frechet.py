@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from oyster_jax.evaluate.frechet import FrechetConfig, frechet_distance, frechet_figures, measure_frechet
-from oyster_jax.evaluate.open_loop import OpenLoopConfig, measure
+from oyster_jax.evaluate.open_loop import OpenLoopConfig, measure_open_loop
 from tests.evaluate import scroller
 from tests.evaluate.scroller import Walker
 
@@ -45,7 +45,7 @@ def features(frames):
 
 def found(model, level):
     config = OpenLoopConfig(windows=12, context=3, horizons=(1, 16), random=False)
-    group = measure(model, {}, level, config)
+    group = measure_open_loop(model, {}, level, config)
     return frechet_figures(measure_frechet(features, [group], level, FrechetConfig(reference=60)))
 
 

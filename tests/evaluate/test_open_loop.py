@@ -6,8 +6,8 @@ import pytest
 from oyster_jax.evaluate.bootstrap import Bootstrap
 from oyster_jax.evaluate.control import action_effect
 from oyster_jax.evaluate.fidelity import HIGHEST_PSNR, psnr
-from oyster_jax.evaluate.open_loop import CEILING, COPY_LAST, MODEL, RANDOM_ACTIONS, OpenLoopConfig, measure
-from oyster_jax.evaluate.open_loop_figures import figures
+from oyster_jax.evaluate.open_loop import CEILING, COPY_LAST, MODEL, RANDOM_ACTIONS, OpenLoopConfig, measure_open_loop
+from oyster_jax.evaluate.open_loop_figures import open_loop_figures
 from tests.evaluate.toy import Exact
 
 CONFIG = OpenLoopConfig(windows=21, context=3, horizons=(1, 4, 6), chunk=8, shown=2)
@@ -15,12 +15,12 @@ CONFIG = OpenLoopConfig(windows=21, context=3, horizons=(1, 4, 6), chunk=8, show
 
 @pytest.fixture(scope="module")
 def exact(dataset):
-    return measure(Exact(), {}, dataset, CONFIG)
+    return measure_open_loop(Exact(), {}, dataset, CONFIG)
 
 
 @pytest.fixture(scope="module")
 def still(dataset):
-    return measure(Exact(moves=False), {}, dataset, CONFIG)
+    return measure_open_loop(Exact(moves=False), {}, dataset, CONFIG)
 
 
 def test_a_world_that_is_the_truth_makes_no_error(exact):
@@ -28,7 +28,7 @@ def test_a_world_that_is_the_truth_makes_no_error(exact):
     np.testing.assert_array_equal(exact.errors[CEILING], np.zeros((21, 3)))
     np.testing.assert_array_equal(exact.frames, exact.truth)
     assert exact.truth.shape == (2, 7, 16, 16, 3)
-    found = figures([exact])
+    found = open_loop_figures([exact])
     assert found.ceiling_psnr.value == found.psnr[MODEL][6].value == HIGHEST_PSNR
     np.testing.assert_allclose(found.ssim[MODEL][6].value, 1, atol=1e-6)
     assert found.gain[1].value > 50
@@ -38,7 +38,7 @@ def test_a_world_that_stands_still_is_copy_last(still):
     np.testing.assert_array_equal(still.errors[MODEL], still.errors[COPY_LAST])
     np.testing.assert_array_equal(still.similarities[MODEL], still.similarities[COPY_LAST])
     assert still.errors[COPY_LAST].max() > 0
-    found = figures([still])
+    found = open_loop_figures([still])
     for horizon in CONFIG.horizons:
         gain = found.gain[horizon]
         assert gain.value == gain.low == gain.high == 0
@@ -53,7 +53,7 @@ def test_copy_last_is_the_error_of_the_last_context_frame(dataset, exact):
 
 
 def found_gain(measurements, horizon: int) -> float:
-    return figures([measurements]).gain[horizon].value
+    return open_loop_figures([measurements]).gain[horizon].value
 
 
 def pooled(measurements, method: str, horizon: int) -> float:
@@ -74,14 +74,14 @@ def test_random_actions_lead_the_truth_astray(exact):
 
 
 def test_a_world_that_ignores_its_actions_has_no_effect_of_them(dataset):
-    effect = effect_of(measure(Exact(heeds=False), {}, dataset, CONFIG))
+    effect = effect_of(measure_open_loop(Exact(heeds=False), {}, dataset, CONFIG))
     for estimate in (effect.pooled, effect.mean_of_windows):
         assert estimate.value == estimate.low == estimate.high == 0
 
 
 @pytest.mark.parametrize("chunk", [1, 21])
 def test_the_chunk_changes_nothing(dataset, still, chunk):
-    again = measure(Exact(moves=False), {}, dataset, dataclasses.replace(CONFIG, chunk=chunk))
+    again = measure_open_loop(Exact(moves=False), {}, dataset, dataclasses.replace(CONFIG, chunk=chunk))
     np.testing.assert_array_equal(again.windows.starts, still.windows.starts)
     for method, errors in still.errors.items():
         np.testing.assert_allclose(again.errors[method], errors, rtol=1e-6)
@@ -89,15 +89,15 @@ def test_the_chunk_changes_nothing(dataset, still, chunk):
 
 
 def test_the_seed_decides(dataset, exact):
-    again = measure(Exact(), {}, dataset, CONFIG)
-    other = measure(Exact(), {}, dataset, dataclasses.replace(CONFIG, seed=1))
+    again = measure_open_loop(Exact(), {}, dataset, CONFIG)
+    other = measure_open_loop(Exact(), {}, dataset, dataclasses.replace(CONFIG, seed=1))
     np.testing.assert_array_equal(again.errors[RANDOM_ACTIONS], exact.errors[RANDOM_ACTIONS])
     assert (other.errors[RANDOM_ACTIONS] != exact.errors[RANDOM_ACTIONS]).any()
 
 
 def test_progress_ends_with_all_windows(dataset):
     seen = []
-    measure(Exact(), {}, dataset, CONFIG, lambda done, total: seen.append((done, total)))
+    measure_open_loop(Exact(), {}, dataset, CONFIG, lambda done, total: seen.append((done, total)))
     assert seen == [(8, 21), (16, 21), (21, 21)]
 
 
@@ -118,8 +118,8 @@ def test_a_senseless_request_is_refused(change, sentence):
 def test_groups_of_windows_give_each_horizon_its_own_figures(dataset):
     near = OpenLoopConfig(windows=9, context=3, horizons=(1, 4), chunk=8)
     far = OpenLoopConfig(windows=2, context=3, horizons=(40,), chunk=8, random=False, spread=True)
-    groups = [measure(Exact(moves=False), {}, dataset, config) for config in (near, far)]
-    found = figures(groups)
+    groups = [measure_open_loop(Exact(moves=False), {}, dataset, config) for config in (near, far)]
+    found = open_loop_figures(groups)
     assert found.horizons == (1, 4, 40)
     assert found.windows == {1: 9, 4: 9, 40: 2}
     assert found.psnr[MODEL][40].value == pytest.approx(pooled(groups[1], MODEL, 40))
@@ -128,6 +128,8 @@ def test_groups_of_windows_give_each_horizon_its_own_figures(dataset):
 
 
 def test_rollouts_longer_than_a_block_stay_with_the_truth(dataset):
-    measured = measure(Exact(), {}, dataset, OpenLoopConfig(windows=5, context=3, horizons=(45,), random=False))
+    measured = measure_open_loop(
+        Exact(), {}, dataset, OpenLoopConfig(windows=5, context=3, horizons=(45,), random=False)
+    )
     np.testing.assert_array_equal(measured.errors[MODEL], np.zeros((5, 45)))
     np.testing.assert_array_equal(measured.real, measured.drawn)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from oyster_jax.evaluate.fidelity import HIGHEST_PSNR
-from oyster_jax.evaluate.open_loop import CEILING, COPY_LAST, MODEL, OpenLoopConfig, measure
-from oyster_jax.evaluate.open_loop_figures import figures
+from oyster_jax.evaluate.open_loop import CEILING, COPY_LAST, MODEL, OpenLoopConfig, measure_open_loop
+from oyster_jax.evaluate.open_loop_figures import open_loop_figures
 from oyster_jax.evaluate.seen import EARLIER, SEEN, seen_masks
 from tests.evaluate import scroller
 from tests.evaluate.scroller import Walker
@@ -67,7 +67,7 @@ def test_the_masks_agree_with_a_canvas_of_the_level():
 
 
 def test_a_world_that_remembers_is_right_where_something_was_seen(level):
-    found = figures([measure(Walker(), {}, level, CONFIG)])
+    found = open_loop_figures([measure_open_loop(Walker(), {}, level, CONFIG)])
     assert found.seen is not None
     assert found.earlier is not None
     assert found.seen.share[1] > found.seen.share[16] > 0.2
@@ -83,8 +83,8 @@ def test_a_world_that_remembers_is_right_where_something_was_seen(level):
 
 
 def test_a_known_error_in_the_seen_region_gives_the_known_figure(level):
-    measured = measure(Walker(remembers=False), {}, level, CONFIG)
-    found = figures([measured])
+    measured = measure_open_loop(Walker(remembers=False), {}, level, CONFIG)
+    found = open_loop_figures([measured])
     for region, region_figures in ((SEEN, found.seen), (EARLIER, found.earlier)):
         assert region_figures is not None
         truth, masks = measured.real[:, 2] / 255, measured.regions[region].masks[:, 2]
@@ -95,6 +95,6 @@ def test_a_known_error_in_the_seen_region_gives_the_known_figure(level):
 def test_a_recording_without_entities_has_no_seen_region(dataset):
     from tests.evaluate.toy import Exact
 
-    measured = measure(Exact(), {}, dataset, CONFIG)
+    measured = measure_open_loop(Exact(), {}, dataset, CONFIG)
     assert measured.regions == {}
-    assert figures([measured]).seen is None
+    assert open_loop_figures([measured]).seen is None

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from oyster_jax.evaluate.open_loop import CEILING, COPY_LAST, MODEL, RANDOM_ACTIONS, Measurements
-from oyster_jax.evaluate.open_loop_figures import Figures, RegionFigures, figures
+from oyster_jax.evaluate.open_loop import CEILING, COPY_LAST, MODEL, RANDOM_ACTIONS, OpenLoopMeasurements
+from oyster_jax.evaluate.open_loop_figures import OpenLoopFigures, RegionFigures, open_loop_figures
 from oyster_jax.evaluate.section import Clip, Plot, Section, Table, cell, value
 from oyster_jax.evaluate.suite import Suite
 
@@ -34,7 +34,7 @@ def run(suite: Suite) -> Section:
       DatasetError: the recording is not held out, not of this world, or too short.
     """
     groups = [suite.near, *suite.far]
-    found = figures(groups)
+    found = open_loop_figures(groups)
     seen_tables = ()
     if found.seen is not None and found.earlier is not None:
         seen_tables = (_seen_table(found, found.seen, found.earlier),)
@@ -49,7 +49,7 @@ def run(suite: Suite) -> Section:
     )
 
 
-def _table(suite: Suite, found: Figures) -> Table:
+def _table(suite: Suite, found: OpenLoopFigures) -> Table:
     rows = tuple(
         (
             str(h),
@@ -78,12 +78,12 @@ def _table(suite: Suite, found: Figures) -> Table:
     )
 
 
-def _last(found: Figures) -> list[int]:
+def _last(found: OpenLoopFigures) -> list[int]:
     """Returns the last horizon of every group of windows."""
     return list(found.curves)
 
 
-def _seen_table(found: Figures, seen: RegionFigures, earlier: RegionFigures) -> Table:
+def _seen_table(found: OpenLoopFigures, seen: RegionFigures, earlier: RegionFigures) -> Table:
     rows = tuple(
         (
             str(h),
@@ -104,7 +104,7 @@ def _seen_table(found: Figures, seen: RegionFigures, earlier: RegionFigures) -> 
     )
 
 
-def _plots(suite: Suite, found: Figures) -> tuple[Plot, ...]:
+def _plots(suite: Suite, found: OpenLoopFigures) -> tuple[Plot, ...]:
     title = f"{suite.name} on held-out levels"
     whole = Plot(
         name="psnr",
@@ -120,7 +120,7 @@ def _plots(suite: Suite, found: Figures) -> tuple[Plot, ...]:
     )
 
 
-def _draw(axes: Any, found: Figures, drawn: Figures | RegionFigures, title: str) -> None:
+def _draw(axes: Any, found: OpenLoopFigures, drawn: OpenLoopFigures | RegionFigures, title: str) -> None:
     """Draws PSNR at every tick, each group from where the one before it ends."""
     first = 0
     for last, curves in drawn.curves.items():
@@ -141,7 +141,7 @@ def _draw(axes: Any, found: Figures, drawn: Figures | RegionFigures, title: str)
     axes.legend()
 
 
-def _clips(groups: list[Measurements]) -> tuple[Clip, ...]:
+def _clips(groups: list[OpenLoopMeasurements]) -> tuple[Clip, ...]:
     return tuple(
         Clip(
             name=f"fidelity_{group.config.ticks}_{index}",
