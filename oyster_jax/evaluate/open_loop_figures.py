@@ -1,7 +1,7 @@
 """The figures of open-loop rollouts: PSNR and SSIM by method and horizon, over whole frames and over regions."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -78,11 +78,8 @@ def open_loop_figures(groups: Sequence[OpenLoopMeasurements]) -> OpenLoopFigures
         horizons=tuple(at),
         windows={h: len(group.windows) for h, (group, _) in at.items()},
         episodes={h: len(np.unique(group.windows.episodes)) for h, (group, _) in at.items()},
-        psnr={m: {h: boot.estimate(psnr, group.error(m, h)) for h, (group, boot) in tried[m].items()} for m in tried},
-        ssim={
-            m: {h: boot.estimate(np.asarray, group.similarity(m, h)) for h, (group, boot) in tried[m].items()}
-            for m in tried
-        },
+        psnr=_estimates(tried, psnr, lambda group, m, h: (group.error(m, h),)),
+        ssim=_estimates(tried, np.asarray, lambda group, m, h: (group.similarity(m, h),)),
         gain={
             h: boot.estimate(_difference, group.error(MODEL, h), group.error(COPY_LAST, h))
             for h, (group, boot) in at.items()
@@ -107,6 +104,18 @@ def open_loop_figures(groups: Sequence[OpenLoopMeasurements]) -> OpenLoopFigures
 type _Tried = dict[int, tuple[OpenLoopMeasurements, Bootstrap]]
 
 
+def _estimates(
+    tried: dict[str, _Tried],
+    figure: Callable[..., np.ndarray],
+    samples: Callable[[OpenLoopMeasurements, str, int], tuple[np.ndarray, ...]],
+) -> dict[str, dict[int, Estimate]]:
+    """Estimates a figure of every method at every horizon from what `samples` gives of the two."""
+    return {
+        m: {h: boot.estimate(figure, *samples(group, m, h)) for h, (group, boot) in found.items()}
+        for m, found in tried.items()
+    }
+
+
 def _region(
     region: str, groups: Sequence[OpenLoopMeasurements], at: _Tried, tried: dict[str, _Tried]
 ) -> RegionFigures | None:
@@ -114,20 +123,8 @@ def _region(
         return None
     return RegionFigures(
         share={h: float(np.mean(group.region_error(region, MODEL, h)[1])) for h, (group, _) in at.items()},
-        psnr={
-            m: {
-                h: boot.estimate(_ratio_psnr, *group.region_error(region, m, h))
-                for h, (group, boot) in tried[m].items()
-            }
-            for m in tried
-        },
-        ssim={
-            m: {
-                h: boot.estimate(_ratio, *group.region_similarity(region, m, h))
-                for h, (group, boot) in tried[m].items()
-            }
-            for m in tried
-        },
+        psnr=_estimates(tried, _ratio_psnr, lambda group, m, h: group.region_error(region, m, h)),
+        ssim=_estimates(tried, _ratio, lambda group, m, h: group.region_similarity(region, m, h)),
         gain={
             h: boot.estimate(_difference, *(group.region_error(region, m, h)[0] for m in (MODEL, COPY_LAST)))
             for h, (group, boot) in at.items()
