@@ -1,7 +1,7 @@
-"""How fast a world is: an action at a time, many worlds at once, from a cold start, and in how much memory."""
+"""How fast a world is: an action at a time, many worlds at once, and in how much memory."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Self
 
 import jax
@@ -14,7 +14,6 @@ from oyster_jax.evaluate.batching import batch_figure
 from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.figure import Figure
 from oyster_jax.evaluate.memory import state_figures
-from oyster_jax.evaluate.startup import start_figures
 from oyster_jax.evaluate.stepping import EARLY, WARM_UP, paired_flatness, run_world, stepping_figures
 from oyster_jax.typing import Params
 
@@ -70,26 +69,21 @@ def measure_speed(
     params: Params,
     config: SpeedConfig,
     *,
-    start: Sequence[str] | None = None,
     conditions: dict[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> list[Figure]:
-    """Measures everything that the report says of speed.
+    """Measures everything that the report says of speed, but for fresh processes: see `startup.start_figures`.
 
     Args:
       model: the world's model.
       params: its parameters.
       config: how thoroughly.
-      start: a command for `startup.start_figures`; without one, nothing is started.
       conditions: what every figure shall say of itself, as in `{"world": "coinrun"}`.
       progress: told the ticks of the interactive run done and to do.
     """
     about = dict(conditions or {})
     figures = interactive_figures(model, params, config, conditions=about, progress=progress)
-    figures += list(batch_figures(model, params, config, conditions=about))
-    if start is not None and config.starts:
-        figures += start_figures(start, starts=config.starts, conditions=about)
-    return figures
+    return figures + list(batch_figures(model, params, config, conditions=about))
 
 
 def interactive_figures(

@@ -1,25 +1,20 @@
-import sys
-
 import pytest
 
 from oyster_jax.evaluate.speed import SpeedConfig, measure_speed
 from tests.evaluate import toy
 
-START = [sys.executable, "-c", "print('frame'); print('tick'); print('peak 1048576')"]
-
 
 def test_everything_that_the_report_says_of_speed_is_measured():
     told = []
-    config = SpeedConfig(ticks=700, rounds=2, batches=(1, 3), batch_ticks=2, batch_rounds=2, starts=1)
-    found = measure_speed(
-        toy.Exact(), {}, config, start=START, conditions={"world": "toy"}, progress=lambda *done: told.append(done)
-    )
+    config = SpeedConfig(ticks=700, rounds=2, batches=(1, 3), batch_ticks=2, batch_rounds=2)
+    conditions = {"world": "toy"}
+    found = measure_speed(toy.Exact(), {}, config, conditions=conditions, progress=lambda *done: told.append(done))
     figures = {figure.name: figure for figure in found}
     assert len(figures) == len(found)
     assert {
         "interactive.tick.p50", "interactive.tick.p99", "interactive.rate", "interactive.flatness",
         "interactive.trend", "interactive.flatness.paired", "batch.1.rate", "batch.3.rate", "state.bytes",
-        "memory.growth", "memory.resident", "start.cold.frame", "start.warm.frame", "memory.peak.cold",
+        "memory.growth", "memory.resident",
     } <= figures.keys()  # fmt: skip
     assert all(figure.conditions["world"] == "toy" for figure in found)
     assert figures["interactive.tick.p50"].conditions["ticks"] == 700
@@ -28,10 +23,10 @@ def test_everything_that_the_report_says_of_speed_is_measured():
 
 
 def test_what_is_not_asked_for_is_left_out():
-    config = SpeedConfig(ticks=50, rounds=0, batches=(), starts=3)
+    config = SpeedConfig(ticks=50, rounds=0, batches=())
     names = [figure.name for figure in measure_speed(toy.Exact(), {}, config)]
     assert "interactive.rate" in names
-    assert not any(name.startswith(("batch.", "start.", "interactive.flatness")) for name in names)
+    assert not any(name.startswith(("batch.", "interactive.flatness")) for name in names)
 
 
 def test_the_quick_size_is_smaller():
