@@ -10,7 +10,7 @@ import numpy as np
 from oyster_jax.core.model import WorldModel
 from oyster_jax.core.tick import compile_tick
 from oyster_jax.data.policies import StickyPolicy
-from oyster_jax.evaluate.batching import batch_figure
+from oyster_jax.evaluate.batch_speed import batch_figure
 from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.figure import Figure
 from oyster_jax.evaluate.memory import state_figures
@@ -121,7 +121,7 @@ def interactive_figures(
 def batch_figures(
     model: WorldModel, params: Params, config: SpeedConfig, *, conditions: dict[str, Any]
 ) -> Iterator[Figure]:
-    """Yields the rate of each batch as it is measured, see `batching.batch_figure`."""
+    """Yields the rate of each batch as it is measured, see `batch_speed.batch_figure`."""
     for batch in config.batches:
         yield batch_figure(
             model,
