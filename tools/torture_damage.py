@@ -134,6 +134,11 @@ def damage(
       tell: told of each.
     """
     outcomes, world, copy = Outcomes(), load(stored), folder / "copy"
+    # The first look compiles.
+    outcome, sentence = _look(truth, world, Path(shutil.copytree(truth.folder, copy)), random.Random(seed))
+    if outcome != SAME:
+        outcomes.wrong.append(f"Before any damage: {outcome}. {sentence}")
+    shutil.rmtree(copy)
     for number in range(times):
         generator = random.Random(f"{seed} {number}")
         shutil.copytree(truth.folder, copy)
@@ -143,12 +148,13 @@ def damage(
         kind = done[0][0] if len(done) == 1 else SEVERAL
         begin = time.monotonic()
         outcome, sentence = _look(truth, world, copy, generator)
-        outcomes.slowest = max(outcomes.slowest, time.monotonic() - begin)
+        took = time.monotonic() - begin
+        outcomes.slowest = max(outcomes.slowest, took)
         if outcome != WRONG and number % every == 0:
             outcome, sentence = _ask(outcomes, stored, folder / "second", outcome, sentence)
         outcomes.counts[kind, outcome] += 1
         told = f"damage {number} ({'; '.join(f'{how} {path}' for _, how, path in done)}): {outcome}. {sentence}"
-        tell(told)
+        tell(f"{told} {took:.1f} s")
         if outcome == WRONG:
             outcomes.wrong.append(told)
         for used in (copy, folder / "second"):

@@ -85,6 +85,8 @@ class Life:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
         self._reader.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
         return now
 
     def _read(self) -> None:

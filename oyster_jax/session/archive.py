@@ -29,7 +29,7 @@ from oyster_jax.session.document import copies, read_document, write_document
 from oyster_jax.session.errors import SessionError
 from oyster_jax.session.journal import Journal
 from oyster_jax.session.lock import Lock
-from oyster_jax.session.log import NAMES, Log, read_log
+from oyster_jax.session.log import NAMES, Log, LogContent, read_log
 from oyster_jax.session.snapshot import Leaves
 from oyster_jax.session.snapshots import Snapshots
 
@@ -62,19 +62,20 @@ class Archive:
         folder = folder.absolute()
         self.folder, self.problems = folder, deque[str](maxlen=_PROBLEMS)
         if not is_session(folder):
-            raise SessionError(f"There is no session in {folder}: it has no {copies(MANIFEST)[0]}. Check the path.")
+            raise SessionError(
+                f"There is no session in {folder}: {folder / copies(MANIFEST)[0]} is missing. Check the path."
+            )
         self._lock = Lock(folder) if write else None
         self.branches: dict[str, Branch] = {}
-        self._sizes: dict[str, int] = {}
+        self._found: dict[str, LogContent] = {}
         try:
             self._read()
+            if write:
+                self._begin()
         except BaseException:
             if self._lock is not None:
                 self._lock.release()
             raise
-        if write:
-            self._journal.start()
-            self._note_ends()
 
     @classmethod
     def create(cls, folder: Path, manifest: dict[str, Any], files: dict[str, bytes]) -> "Archive":
@@ -246,6 +247,15 @@ class Archive:
         self._check_snapshots()
         self._check_prompt()
 
+    def _begin(self) -> None:
+        """Mends the logs, now that nothing speaks against them, and begins to write."""
+        for name, found in self._found.items():
+            log = Log(self.folder / _BRANCHES / name, self._identity(name), found)
+            self._journal.add_log(name, log, self.branches[name].end)
+        self._found.clear()
+        self._journal.start()
+        self._note_ends()
+
     def _document(self, folder: Path, name: str, identity: str = "") -> tuple[dict[str, Any], int]:
         """Reads a document, and mends it."""
         found = read_document(folder, name, identity=identity)
@@ -279,7 +289,8 @@ class Archive:
         try:
             self._ends, self._ends_revision = self._document(self.folder, ENDS, self.manifest["id"])
         except SessionError as error:
-            if any((self.folder / copy).exists() for copy in copies(ENDS)):
+            # A session that is only being made has none yet.
+            if any(self.folder.glob(f"{_BRANCHES}/*/{NAMES[0]}")):
                 self._report(f"{error} Whether a log has lost its end cannot be told.")
 
     def _check_ends(self) -> None:
@@ -288,7 +299,7 @@ class Archive:
             path = self.folder / _BRANCHES / name
             if name not in self.branches:
                 raise SessionError(f"{path} is missing; restore it, or remove {ends} to go on without it.")
-            if self._sizes[name] < size:
+            if self._found[name].size < size:
                 raise SessionError(
                     f"{path / NAMES[0]} and its copy were written up to tick {tick}, but have lost entries: what is "
                     f"left ends at tick {self.branches[name].end}. Restore one of them, or remove {ends} to go on "
@@ -317,9 +328,7 @@ class Archive:
             )
         for name in log.damaged:
             self._report(f"{path / name} was incomplete or damaged; the other one stands in for it.")
-        self.branches[branch.name], self._sizes[branch.name] = branch, log.size
-        if self._lock is not None:
-            self._journal.add_log(branch.name, Log(path, identity, log), branch.end)
+        self.branches[branch.name], self._found[branch.name] = branch, log
 
     def _check_branches(self) -> None:
         if MAIN not in self.branches:

@@ -1,10 +1,13 @@
 """The tiny world, and a life in it that later lives are compared with."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from oyster_jax.testing import tiny_model, tiny_params
 from oyster_jax.worlds import session as session_module
+from oyster_jax.worlds.storage import save_world
 from oyster_jax.worlds.world import World
 
 ACTIONS = np.random.default_rng(0).integers(15, size=120).tolist()
@@ -24,6 +27,14 @@ def truth(world) -> list[np.ndarray]:
         state, frame = world.tick(state, action)
         frames.append(np.asarray(frame))
     return frames
+
+
+@pytest.fixture(scope="session")
+def stored(tmp_path_factory) -> Path:
+    """The folder of the tiny world, for other processes."""
+    folder = tmp_path_factory.mktemp("worlds") / "tiny"
+    save_world(folder, tiny_model(), tiny_params(), {"name": "tiny", "licence": "", "training": {}, "figures": {}})
+    return folder
 
 
 @pytest.fixture

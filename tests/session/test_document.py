@@ -40,3 +40,10 @@ def test_two_damaged_copies_are_refused_by_name(tmp_path):
         (tmp_path / copy).write_text("{")
     with pytest.raises(SessionError, match=r"manifest\.copy\.json"):
         read_document(tmp_path, "manifest")
+
+
+def test_a_document_of_another_identity_is_none(tmp_path):
+    write_document(tmp_path, "branch", CONTENT, identity="one")
+    assert read_document(tmp_path, "branch", identity="one").content == CONTENT
+    with pytest.raises(SessionError):
+        read_document(tmp_path, "branch", identity="other")

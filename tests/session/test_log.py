@@ -93,3 +93,34 @@ def test_what_the_disk_refuses_can_be_given_again(tmp_path):
 def test_an_entry_that_is_too_long_is_refused(tmp_path):
     with pytest.raises(SessionError, match="65,535"):
         Log(tmp_path, "one").append([Entry(kind=1, payload=bytes(70_000))])
+
+
+def test_a_crash_is_told_from_damage(tmp_path):
+    """A crash leaves one file that ends with an entry; more than one damage may not."""
+    written(tmp_path)
+    first, second = (tmp_path / name for name in NAMES)
+    whole = first.read_bytes()
+    for length in range(len(whole)):
+        first.write_bytes(whole[:length])
+        read = read_log(tmp_path, "one")
+        assert not read.broken
+        second.write_bytes(whole[: len(whole) // 2])
+        assert not read_log(tmp_path, "one").broken
+        second.write_bytes(whole)
+    damaged = bytearray(whole)
+    damaged[40] ^= 1
+    for content in (bytes(damaged), whole[:40], None):
+        first.write_bytes(damaged)
+        second.unlink() if content is None else second.write_bytes(content)
+        assert read_log(tmp_path, "one").broken
+
+
+def test_a_full_disk_is_mended_on_later(tmp_path):
+    written(tmp_path)
+    (tmp_path / NAMES[1]).unlink()
+    content = read_log(tmp_path, "one")
+    (tmp_path / NAMES[1]).mkdir()
+    log = Log(tmp_path, "one", content)
+    (tmp_path / NAMES[1]).rmdir()
+    log.append([ENTRIES[3]])
+    assert (tmp_path / NAMES[0]).read_bytes() == (tmp_path / NAMES[1]).read_bytes()

@@ -1,9 +1,11 @@
+import gc
 import shutil
 
 import jax
 import numpy as np
 import pytest
 
+from oyster_jax.session.snapshot import read_snapshot, write_snapshot
 from oyster_jax.session.snapshot_writer import Written
 from oyster_jax.session.snapshots import Snapshots
 from tests.session.conftest import ACTIONS
@@ -81,3 +83,24 @@ def test_a_session_at_a_relative_path_keeps_snapshots(world, truth, tmp_path, mo
         assert session.timeline().branches[0].snapshots[-1] == 30
         assert session.problems == ()
         np.testing.assert_array_equal(session.seek(30), truth[30])
+
+
+def test_writing_and_reading_leaves_nothing_behind_in_memory(tmp_path):
+    leaves = {"state.a": np.arange(100), "frame": np.zeros((4, 4, 3), np.uint8)}
+
+    def objects():
+        gc.collect()
+        return len(gc.get_objects())
+
+    def live(ticks):
+        for tick in ticks:
+            folder = tmp_path / "main" / f"{tick:08d}"
+            write_snapshot(folder, leaves, str(tick))
+            np.testing.assert_array_equal(read_snapshot(folder, str(tick))["state.a"], leaves["state.a"])
+
+    live(range(5))
+    before = objects()
+    live(range(5, 15))
+    # Asking Orbax for its metadata would leave some 200 behind, each time.
+    assert objects() - before < 50
+    assert {path.name for path in (tmp_path / "main").iterdir()} == {f"{tick:08d}" for tick in range(15)}
