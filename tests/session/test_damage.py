@@ -1,0 +1,142 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from oyster_jax.session.archive import Archive
+from oyster_jax.session.errors import SessionError
+from oyster_jax.session.log import NAMES
+from oyster_jax.worlds.registry import load
+from oyster_jax.worlds.session import Session
+from oyster_jax.worlds.world import World
+from tests.session.torture import tool
+
+
+@pytest.fixture(scope="module")
+def world(stored) -> World:
+    return load(stored)
+
+
+@pytest.fixture(scope="module")
+def truth(world, tmp_path_factory):
+    """A finished session with branches, snapshots, labels and a prompt, and what was seen in it."""
+    return tool("torture_damage").finished(tmp_path_factory.mktemp("truth") / "session", world)
+
+
+@pytest.fixture
+def copy(truth, tmp_path):
+    return shutil.copytree(truth.folder, tmp_path / "s")
+
+
+def test_no_damage_is_silent(truth, stored, tmp_path):
+    """As `tools/torture damage`, but shorter."""
+    torture = tool("torture_damage")
+    outcomes = torture.damage(truth, stored, tmp_path, times=40, seed=5, every=20, tell=lambda _: None)
+    assert not outcomes.wrong, outcomes.wrong
+    found = {outcome: sum(n for (_, o), n in outcomes.counts.items() if o == outcome) for _, outcome in outcomes.counts}
+    assert sum(found.values()) == 40
+    assert min(found[torture.MENDED], found[torture.REFUSED], outcomes.commands.total()) > 0
+
+
+def cut(path, lost):
+    path.write_bytes(path.read_bytes()[:-lost])
+
+
+@pytest.mark.parametrize("lost", [(500, 300), (10_000, 10_000)])
+def test_a_log_that_lost_its_end_copy_and_all_is_refused(world, copy, lost):
+    for name, count in zip(NAMES, lost, strict=True):
+        cut(copy / "branches" / "branch-3" / name, count)
+    before = [(copy / "branches" / "branch-3" / name).read_bytes() for name in NAMES]
+    with pytest.raises(SessionError, match=r"branch-3/log and its copy .* up to tick 45"):
+        Session.open(copy, world)
+    assert [(copy / "branches" / "branch-3" / name).read_bytes() for name in NAMES] == before
+    for path in copy.glob("ends*.json"):
+        path.unlink()
+    shutil.rmtree(copy / "snapshots")
+    with Session.open(copy, world) as session:
+        assert session._archive.branch("branch-3").end < 45
+        assert any("ends" in problem or "log" in problem for problem in session.problems)
+
+
+def test_a_log_that_both_copies_have_damaged_is_refused_and_left_as_it_is(world, copy):
+    for path in copy.glob("ends*.json"):
+        path.unlink()
+    shutil.rmtree(copy / "snapshots")
+    logs = [copy / "branches" / "main" / name for name in NAMES]
+    for path in logs:
+        data = bytearray(path.read_bytes())
+        data[300] ^= 1
+        path.write_bytes(data)
+    before = [path.read_bytes() for path in logs]
+    with pytest.raises(SessionError, match=r"main/log .* both damaged .* cut both to \d+ bytes") as refused:
+        Session.open(copy, world)
+    assert [path.read_bytes() for path in logs] == before
+    size = int(str(refused.value).split("cut both to ")[1].split()[0])
+    for path in logs:
+        path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(SessionError, match="leaves 'main'"):
+        Session.open(copy, world)
+
+
+@pytest.mark.parametrize("name", ["branches/branch-2", "branches/main"])
+def test_a_branch_that_is_gone_is_missed(world, copy, name):
+    shutil.rmtree(copy / name)
+    with pytest.raises(SessionError, match=f"{name} is missing"):
+        Session.open(copy, world)
+
+
+def test_documents_of_other_branches_are_not_taken_for_a_branchs_own(world, truth, copy):
+    one, other = (copy / "branches" / name / "branch.json" for name in ("branch-1", "branch-3"))
+    text = one.read_text()
+    one.write_text(other.read_text())
+    other.write_text(text)
+    with Session.open(copy, world) as session:
+        assert len(session.problems) == 2
+        assert np.array_equal(session.seek(45, branch="branch-3"), truth.frames["branch-3"][45])
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [("branch-3/00000040", "main/00000040"), ("main/00000020", "main/00000030")]
+)
+def test_a_snapshot_of_another_branch_or_tick_is_not_believed(world, truth, copy, source, target):
+    folder = copy / "snapshots" / target
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(copy / "snapshots" / source, folder)
+    tick = int(folder.name)
+    with Session.open(copy, world) as session:
+        assert np.array_equal(session.seek(tick, branch="main"), truth.frames["main"][tick])
+        assert [str(folder) in problem for problem in session.problems] == [True]
+
+
+def test_a_foreign_snapshot_behind_the_end_is_no_reason_to_refuse(world, truth, copy):
+    shutil.copytree(copy / "snapshots" / "main" / "00000020", copy / "snapshots" / "main" / "00000999")
+    with Session.open(copy, world) as session:
+        assert "00000999" in session.problems[0]
+        assert session._archive.branch("main").end == len(truth.frames["main"]) - 1
+
+
+def test_a_damaged_prompt_is_told_before_it_is_needed(world, copy):
+    (copy / "prompt.npz").unlink()
+    with Session.open(copy, world) as session:
+        assert "prompt.npz" in session.problems[0]
+        session.seek(125, branch="main")
+        with pytest.raises(SessionError, match=r"prompt\.npz"):
+            session.seek(1, branch="main")
+
+
+def test_a_damaged_snapshot_is_told_in_one_sentence_and_nothing_else(world, truth, copy, capfd):
+    for path in (copy / "snapshots" / "main").rglob("d/*"):
+        path.write_bytes(path.read_bytes()[:-20])
+    with Session.open(copy, world) as session:
+        assert np.array_equal(session.seek(70, branch="main"), truth.frames["main"][70])
+        assert len(session.problems) == 3
+        assert all("is not what was written" in problem for problem in session.problems)
+    assert capfd.readouterr().err == ""
+
+
+def test_looking_at_a_damaged_session_changes_nothing(copy):
+    (copy / "manifest.json").unlink()
+    cut(copy / "branches" / "main" / "log", 100)
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    assert len(Archive(copy, write=False).problems) == 2
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
