@@ -196,8 +196,7 @@ def _damage_file(folder: Path, path: Path, how: str, generator: random.Random) -
             # With one of its kind as often as with any.
             kinds = [kind for kind in KINDS if path in _paths(folder, kind)] * 10 + [*KINDS]
             others = [p for p in _paths(folder, generator.choice(kinds)) if p.is_file() and p != path]
-            if others:
-                _swap(path, generator.choice(others))
+            _swap(path, generator.choice(others or [p for p in sorted(folder.rglob("*")) if p.is_file() and p != path]))
         case "zero":
             data[place : place + _BLOCK] = bytes(len(data[place : place + _BLOCK]))
             path.write_bytes(data)

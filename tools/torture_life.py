@@ -44,12 +44,18 @@ class Life:
     def __init__(self, world: Path, session: Path, seed: int, noise: Path, *, straight: bool = False):
         arguments = [sys.executable, __file__, os.fspath(world), os.fspath(session), str(seed)]
         package = os.fspath(Path(__file__).resolve().parents[1])
+        # All lives compile the same: where the environment does not say otherwise, the first keeps it for the rest.
+        cache = {
+            "JAX_COMPILATION_CACHE_DIR": os.fspath(noise.with_name("compiled")),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        }
+        path = {"PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))}
         with noise.open("ab") as file:
             self._process = subprocess.Popen(
                 [*arguments, *(["--straight"] if straight else [])],
                 stdout=subprocess.PIPE,
                 stderr=file,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))},
+                env=cache | os.environ | path,
             )
         self.pid = self._process.pid
         self.lines: list[list[str]] = []

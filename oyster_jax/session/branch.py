@@ -17,6 +17,8 @@ from oyster_jax.session.log import MAX_PAYLOAD, Entry
 TICK, EVENT = 1, 2
 #: Bytes of a frame's digest.
 DIGEST_BYTES = 8
+#: The digest of a frame that nobody has computed yet.
+UNKNOWN = bytes(DIGEST_BYTES)
 _TICK = struct.Struct(f"<Iid{DIGEST_BYTES}s")
 
 #: The branch that a session begins with.
@@ -104,7 +106,7 @@ class Branch:
             else:
                 raise ValueError(f"an entry is of the unknown kind {entry.kind}")
 
-    def add(self, action: int, lived: float, digest: bytes = bytes(DIGEST_BYTES)) -> None:
+    def add(self, action: int, lived: float, digest: bytes = UNKNOWN) -> None:
         """Lives one tick.
 
         Args:

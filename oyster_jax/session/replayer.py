@@ -13,7 +13,7 @@ from oyster_jax.core.model import WorldModel
 from oyster_jax.core.state import Status, WorldState
 from oyster_jax.prng import named_key
 from oyster_jax.session.archive import PROMPT, Archive
-from oyster_jax.session.branch import Branch
+from oyster_jax.session.branch import UNKNOWN, Branch, frame_digest
 from oyster_jax.session.errors import SessionError
 
 
@@ -104,12 +104,21 @@ class Replayer:
     def at(self, branch: str, tick: int) -> Moment:
         """Returns the moment of a tick, whose frame is, bit for bit, that which was seen.
 
+        Another processor, or other versions, may not compute the same bits: where the frame does not have the digest in
+        the log, that becomes a problem of the archive.
+
         Raises:
           SessionError: there is no such tick, or neither a snapshot nor the beginning can be read.
         """
         moment = self._nearest(branch, tick)
         for action in self.actions(branch, moment.tick, tick).tolist():
             moment = self.next(moment, action)
+        owner = self.owner(branch, tick)
+        if tick and owner.digest(tick) not in (UNKNOWN, frame_digest(moment.frame)):
+            self.archive.problems.append(
+                f"Tick {tick} of '{owner.name}' does not look as it did when it was lived, bit for bit; "
+                "`oyster session verify` tells by how much."
+            )
         return moment
 
     def replay(self, branch: str, start: int = 0, stop: int | None = None) -> Iterator[Moment]:

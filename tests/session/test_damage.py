@@ -140,3 +140,15 @@ def test_looking_at_a_damaged_session_changes_nothing(copy):
     before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     assert len(Archive(copy, write=False).problems) == 2
     assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
+
+
+def test_a_frame_that_comes_out_differently_is_told(world, truth, copy):
+    """As on a processor whose last bits differ; here it is the log that says something else."""
+    with Session.open(copy, world) as session:
+        session.seek(50, branch="branch-2")
+        assert session.problems == ()
+        session._archive.branch("main").note_digest(50, b"another.")
+        session.seek(51)
+        assert session.problems == ()
+        session.seek(50)
+        assert ["Tick 50 of 'main'" in problem for problem in session.problems] == [True]
