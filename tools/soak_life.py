@@ -148,6 +148,8 @@ def flatness_figure(
 ) -> Figure:
     """Compares a session at its end with one that has just begun, in turns."""
     fresh.run(sticky_actions(fresh.world, WARM_UP, 0))
+    # Its process for snapshots has begun by now.
+    fresh.flush()
     times = in_turns({"late": aged, "early": fresh}, actions, turns, say=say)
     ratios = np.median(times["late"], axis=1) / np.median(times["early"], axis=1)
     about = conditions | {"turns": turns, "turn_ticks": len(actions)}
