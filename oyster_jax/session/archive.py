@@ -28,7 +28,7 @@ from oyster_jax.session.branch import MAIN, Branch, Event
 from oyster_jax.session.document import copies, read_document, write_document
 from oyster_jax.session.errors import SessionError
 from oyster_jax.session.journal import Journal
-from oyster_jax.session.lock import Lock
+from oyster_jax.session.lock import Lock, is_held
 from oyster_jax.session.log import NAMES, Log, LogContent, read_log
 from oyster_jax.session.snapshot import Leaves
 from oyster_jax.session.snapshots import Snapshots
@@ -65,6 +65,7 @@ class Archive:
             raise SessionError(
                 f"There is no session in {folder}: {folder / copies(MANIFEST)[0]} is missing. Check the path."
             )
+        self._elsewhere = not write and is_held(folder)
         self._lock = Lock(folder) if write else None
         self.branches: dict[str, Branch] = {}
         self._found: dict[str, LogContent] = {}
@@ -326,7 +327,8 @@ class Archive:
                 f"{files} are both damaged behind tick {branch.end}: more was lived, but cannot be read. Restore one "
                 f"of them, or cut both to {log.size} bytes to go on from there."
             )
-        for name in log.damaged:
+        # Whoever lives in it meanwhile writes one file after the other.
+        for name in () if self._elsewhere else log.damaged:
             self._report(f"{path / name} was incomplete or damaged; the other one stands in for it.")
         self.branches[branch.name], self._found[branch.name] = branch, log
 

@@ -51,9 +51,21 @@ class Lock:
             self._file = None
 
 
-def _held(file: int) -> bool:
+def is_held(folder: Path) -> bool:
+    """Returns whether somebody holds the lock of a session."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file = os.open(folder / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not _held(file, fcntl.LOCK_SH)
+    finally:
+        os.close(file)
+
+
+def _held(file: int, kind: int = fcntl.LOCK_EX) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -1,5 +1,6 @@
 import errno
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -18,10 +19,10 @@ from tests.session.torture import tool
 def test_nothing_on_the_disk_is_lost_by_kills(stored, tmp_path):
     """As `tools/torture kill`, but shorter."""
     torture = tool("torture_kill")
-    losses = torture.kill(stored, tmp_path, times=6, seed=8, tell=lambda _: None)
+    losses = torture.kill(stored, tmp_path, times=5, seed=8, tell=lambda _: None)
     ticks, snapshots = torture.replays(stored, tmp_path / "session", losses)
     assert losses.fine, torture.outcome(losses, ticks, snapshots)
-    assert losses.kills.total() == 6
+    assert losses.kills.total() == 5
     assert ticks == sum(line.end - line.at for line in Archive(tmp_path / "session", write=False).branches.values()) > 0
 
 
@@ -72,6 +73,16 @@ def test_what_a_killed_writer_left_is_cleaned_up(world, tmp_path, often):
     with Session.open(tmp_path / "s", world) as session:
         assert session.problems == ()
     assert not any(path.exists() for path in (*left, *documents))
+
+
+def test_a_session_that_is_being_lived_in_does_not_look_damaged(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "LOG_SECONDS", 0.0)
+    with world.session(tmp_path / "s", seed=3, max_duration=1e6) as session:
+        live = threading.Thread(target=session.run, args=("noop", 400))
+        live.start()
+        while live.is_alive():
+            assert not Archive(tmp_path / "s", write=False).problems
+        live.join()
 
 
 @pytest.fixture
