@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +12,12 @@ from oyster_jax.train.state import TrainState
 from oyster_jax.tree import named_leaves
 from oyster_jax.typing import Array, Params, PRNGKey
 
-#: Arrays `[batch, ticks, …]`, named as in `Episode`.
+#: What the stages learn from: arrays `[batch, ticks, …]`, named as in `Episode`.
 type Batch = dict[str, Array]
 
-type Loss = Callable[[Params, Batch, PRNGKey], tuple[Array, dict[str, Array]]]
-type Step = Callable[[TrainState, Batch], tuple[TrainState, dict[str, Array]]]
+#: A step takes whatever its loss does.
+type Loss = Callable[[Params, Any, PRNGKey], tuple[Array, dict[str, Array]]]
+type Step = Callable[[TrainState, Any], tuple[TrainState, dict[str, Array]]]
 
 
 def make_step(loss: Loss, optimizer: optax.GradientTransformation, average_decay: float) -> Step:
@@ -25,7 +27,7 @@ def make_step(loss: Loss, optimizer: optax.GradientTransformation, average_decay
     gradient in the order of `leaf_names`. A step whose gradient is not finite leaves params and optimizer alone.
     """
 
-    def step(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, Array]]:
+    def step(state: TrainState, batch: Any) -> tuple[TrainState, dict[str, Array]]:
         key = jax.random.fold_in(state.key, state.step)
         (value, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(state.params, batch, key)
         finite = jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(gradient)])
