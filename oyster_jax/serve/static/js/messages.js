@@ -1,0 +1,95 @@
+/** What travels between page and server; `serve/protocol.py` and `serve/resources.py` are where it is defined. */
+
+/**
+ * @typedef {object} Entity something that the world's heads see.
+ * @property {number} type 0 is the agent.
+ * @property {number} x place in the frame, 0 to 1 from its left.
+ * @property {number} y 0 to 1 from its top.
+ * @property {number} vx shares of the frame a tick.
+ * @property {number} vy
+ * @property {number} probability
+ */
+
+/**
+ * @typedef {object} Status how a session is doing.
+ * @property {"running" | "paused" | "ended"} phase
+ * @property {string} sentence
+ * @property {string} branch that is played.
+ * @property {number} number of that branch.
+ * @property {number} tick
+ * @property {number} ticks the last one of that branch.
+ * @property {number} rate ticks a second, as a multiple of the world's own.
+ * @property {number} remaining seconds of world time.
+ * @property {number} duration
+ * @property {string | null} compared the branch beside it.
+ * @property {number} players
+ * @property {number} spectators
+ */
+
+/**
+ * @typedef {object} WorldCard
+ * @property {string} name
+ * @property {string} title
+ * @property {string} card Markdown.
+ * @property {string[]} buttons
+ * @property {number} height
+ * @property {number} width
+ * @property {number} rate
+ * @property {number} parameters
+ * @property {number} bytes
+ * @property {string} licence
+ * @property {Record<string, any>} figures
+ * @property {string[]} pictures
+ * @property {number} prompts how many recorded moments it has.
+ * @property {boolean} entities
+ */
+
+/** @typedef {{name: string, ticks: number, picture: string}} Prompt a recorded moment. */
+
+/**
+ * @typedef {object} SessionInfo
+ * @property {string} id
+ * @property {string} world
+ * @property {string} start
+ * @property {number} created seconds of the Unix epoch.
+ * @property {number} ticks
+ * @property {number} world_time
+ * @property {number} bytes
+ * @property {boolean} open
+ * @property {boolean} running
+ */
+
+/**
+ * @typedef {object} Upload a picture as a world sees it.
+ * @property {string} id
+ * @property {string} picture
+ * @property {string} shown
+ * @property {number} psnr
+ * @property {number} usual
+ * @property {"familiar" | "strange" | "foreign"} verdict
+ * @property {string} sentence
+ */
+
+/** @typedef {{id: string, format: string, url: string, bytes: number}} Recording */
+
+/**
+ * @typedef {object} Hello
+ * @property {string} session
+ * @property {"player" | "spectator"} role
+ * @property {WorldCard} world
+ * @property {string[]} codecs
+ * @property {Status} status
+ * @property {import("./tree.js").Branch[]} branches
+ */
+
+/**
+ * @typedef {object} Readouts
+ * @property {number} lane
+ * @property {number} tick
+ * @property {number} reward
+ * @property {number} terminal
+ * @property {Entity[]} entities
+ * @property {number[] | null} position
+ */
+
+export {};
