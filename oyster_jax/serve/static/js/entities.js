@@ -2,8 +2,6 @@
 
 /** Ticks of movement that an arrow shows. */
 const AHEAD = 4;
-/** The side of the box around a thing, as a share of the frame. */
-const BOX = 1 / 13;
 /** What is less likely is not drawn. */
 const LIKELY = 0.3;
 /** The agent, then the others by their type. */
@@ -14,25 +12,27 @@ const COLOURS = ["#ffd166", "#ff5d73", "#4cc9f0", "#8be28b", "#c77dff", "#ff9f5a
 /**
  * @param {CanvasRenderingContext2D} context
  * @param {readonly Entity[]} entities
+ * @param {number} view tiles across the frame.
  * @param {number} width of the drawing, in pixels.
  * @param {number} height
  */
-export function drawEntities(context, entities, width, height) {
-  const box = width * BOX;
+export function drawEntities(context, entities, view, width, height) {
+  if (!(view > 0)) return;
+  const tile = width / view;
   context.save();
-  context.lineWidth = Math.max(1.5, box / 16);
+  context.lineWidth = Math.max(1.5, tile / 16);
   context.lineCap = "round";
   context.shadowColor = "rgb(0 0 0 / 60%)";
-  context.shadowBlur = box / 10;
-  for (const entity of entities.filter(({ probability }) => probability >= LIKELY)) {
-    const colour = entity.type === 0 ? COLOURS[0] : COLOURS[1 + (entity.type % (COLOURS.length - 1))];
-    context.globalAlpha = 0.35 + 0.65 * Math.min(1, entity.probability);
+  context.shadowBlur = tile / 10;
+  for (const [type, x, y, vx, vy, probability] of entities.filter((entity) => entity[5] >= LIKELY)) {
+    const colour = type === 0 ? COLOURS[0] : COLOURS[1 + (type % (COLOURS.length - 1))];
+    context.globalAlpha = 0.35 + 0.65 * Math.min(1, probability);
     context.strokeStyle = context.fillStyle = colour;
-    const [left, top] = [entity.x * width, entity.y * height];
+    const [left, top] = [width / 2 + x * tile, height / 2 - y * tile];
     context.beginPath();
-    context.roundRect(left - box / 2, top - box / 2, box, box, box / 5);
+    context.roundRect(left - tile / 2, top - tile / 2, tile, tile, tile / 5);
     context.stroke();
-    arrow(context, left, top, entity.vx * width * AHEAD, entity.vy * height * AHEAD, box / 4);
+    arrow(context, left, top, vx * tile * AHEAD, -vy * tile * AHEAD, tile / 4);
   }
   context.restore();
 }

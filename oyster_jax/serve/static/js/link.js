@@ -5,6 +5,7 @@
  * @property {string} session its id.
  * @property {string | null} branch
  * @property {number | null} tick
+ * @property {boolean} [watch] without playing.
  */
 
 /**
@@ -16,7 +17,8 @@ export function parseLink(hash) {
   const session = fields.get("session");
   if (!session) return null;
   const tick = Number.parseInt(fields.get("tick") ?? "", 10);
-  return { session, branch: fields.get("branch"), tick: Number.isNaN(tick) || tick < 0 ? null : tick };
+  const watch = fields.get("watch") === "1";
+  return { session, branch: fields.get("branch"), tick: Number.isNaN(tick) || tick < 0 ? null : tick, watch };
 }
 
 /**
@@ -27,6 +29,7 @@ export function hashOf(place) {
   const fields = new URLSearchParams({ session: place.session });
   if (place.branch !== null) fields.set("branch", place.branch);
   if (place.tick !== null) fields.set("tick", String(place.tick));
+  if (place.watch) fields.set("watch", "1");
   return `#${fields}`;
 }
 

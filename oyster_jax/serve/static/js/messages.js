@@ -1,13 +1,8 @@
 /** What travels between page and server; `serve/protocol.py` and `serve/resources.py` are where it is defined. */
 
 /**
- * @typedef {object} Entity something that the world's heads see.
- * @property {number} type 0 is the agent.
- * @property {number} x place in the frame, 0 to 1 from its left.
- * @property {number} y 0 to 1 from its top.
- * @property {number} vx shares of the frame a tick.
- * @property {number} vy
- * @property {number} probability
+ * @typedef {number[]} Entity something that the world's heads see: type (0 is the agent), x and y in tiles from the middle
+ *   of the frame (y upwards), vx and vy in tiles a tick, probability.
  */
 
 /**
@@ -42,9 +37,10 @@
  * @property {string[]} pictures
  * @property {number} prompts how many recorded moments it has.
  * @property {boolean} entities
+ * @property {number} view tiles across a frame, 0 where nothing is known of its things.
  */
 
-/** @typedef {{name: string, ticks: number, picture: string}} Prompt a recorded moment. */
+/** @typedef {{name: string, title: string, ticks: number, picture: string}} Prompt a recorded moment. */
 
 /**
  * @typedef {object} SessionInfo
@@ -85,6 +81,7 @@
 /**
  * @typedef {object} Readouts
  * @property {number} lane
+ * @property {number} branch
  * @property {number} tick
  * @property {number} reward
  * @property {number} terminal

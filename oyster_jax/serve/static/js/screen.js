@@ -11,7 +11,8 @@ const SHOT = 8;
 /** @typedef {import("./messages.js").Entity} Entity */
 
 export class Screen {
-  /** @param {{width: number, height: number, name: string}} about pixels of a frame, and what is shown. */
+  /** @param {{width: number, height: number, view: number, name: string}} about pixels of a frame, tiles
+   *   across it, and what is shown. */
   constructor(about) {
     this.width = about.width;
     this.height = about.height;
@@ -29,6 +30,7 @@ export class Screen {
     this._scale = 1;
     /** @type {readonly Entity[] | null} */
     this._entities = null;
+    this._view = about.view;
   }
 
   /**
@@ -68,7 +70,7 @@ export class Screen {
     const context = copy.getContext("2d");
     context.imageSmoothingEnabled = false;
     context.drawImage(this.canvas, 0, 0, copy.width, copy.height);
-    if (this._entities) drawEntities(context, this._entities, copy.width, copy.height);
+    if (this._entities) drawEntities(context, this._entities, this._view, copy.width, copy.height);
     return new Promise((resolve, reject) => {
       const done = (/** @type {Blob | null} */ blob) =>
         blob ? resolve(blob) : reject(new Error("The browser could not write the picture."));
@@ -96,6 +98,6 @@ export class Screen {
   _drawOverlay() {
     const context = this._overlay.getContext("2d");
     context.clearRect(0, 0, this._overlay.width, this._overlay.height);
-    if (this._entities) drawEntities(context, this._entities, this._overlay.width, this._overlay.height);
+    if (this._entities) drawEntities(context, this._entities, this._view, this._overlay.width, this._overlay.height);
   }
 }

@@ -3,13 +3,13 @@
 import { element } from "./element.js";
 
 export class Sparkline {
-  /** @param {{low: number | null, high: number | null, colour: string, size?: number}} about ends of the axis, null
-   *   where the values decide; the name of a colour of the style sheet; how many values are shown. */
+  /** @param {{low: number | null, high: number | null, kind: string, size?: number}} about ends of the axis, null where
+   *   the values decide; a class of the style sheet, which has the colour; how many values are shown. */
   constructor(about) {
     this._about = about;
     /** @type {number[]} */
     this._values = [];
-    this.element = element("canvas.sparkline", { "aria-hidden": "true", width: 240, height: 40 });
+    this.element = element(`canvas.sparkline.${about.kind}`, { "aria-hidden": "true", width: 240, height: 40 });
   }
 
   /** @param {number} value */
@@ -39,7 +39,7 @@ export class Sparkline {
     const begin = width - step * (this._values.length - 1);
     const y = (/** @type {number} */ value) =>
       height - density - ((Math.min(high, Math.max(low, value)) - low) / (high - low)) * (height - 2 * density);
-    context.strokeStyle = getComputedStyle(canvas).getPropertyValue(this._about.colour);
+    context.strokeStyle = getComputedStyle(canvas).color;
     context.lineWidth = 1.5 * density;
     context.lineJoin = "round";
     context.beginPath();

@@ -1,0 +1,71 @@
+/** The dialog of keys: which key presses which button (and how to change it), and what other keys do. */
+
+import { codesOf, keyName, saveBindings, usualBindings } from "./bindings.js";
+import { openDialog } from "./dialog.js";
+import { element } from "./element.js";
+
+/** @typedef {import("./bindings.js").Bindings} Bindings */
+
+/**
+ * @param {{world: string, buttons: readonly string[], bindings: Bindings, commands: ReadonlyArray<readonly [string, string]>,
+ *   change: (bindings: Bindings) => void}} about commands as key and meaning; `change` is called with new bindings.
+ */
+export function openHelp(about) {
+  let bindings = { ...about.bindings };
+  /** @type {string | null} the button that waits for its key */
+  let waiting = null;
+  const rows = element("div.binding-rows");
+
+  const keep = (/** @type {Bindings} */ changed, usual = false) => {
+    bindings = changed;
+    saveBindings(about.world, usual ? null : changed);
+    about.change(changed);
+    draw();
+  };
+  const draw = () => rows.replaceChildren(...about.buttons.map(row));
+  const row = (/** @type {string} */ button) => {
+    const caps = codesOf(bindings, button).map((code) =>
+      element(
+        "button.keycap",
+        {
+          type: "button",
+          title: `${keyName(code)} no longer presses ${button}`,
+          "aria-label": `Remove ${keyName(code)} from ${button}`,
+          onclick: () => keep(Object.fromEntries(Object.entries(bindings).filter(([each]) => each !== code))),
+        },
+        keyName(code),
+        element("span.keycap-cross", { "aria-hidden": "true" }, "×"),
+      ),
+    );
+    const add = element(
+      "button.keycap.add",
+      { type: "button", "aria-label": `Add a key for ${button}`, onclick: () => ((waiting = button), draw()) },
+      waiting === button ? "press a key …" : "+",
+    );
+    return element("div.binding", {}, element("span.binding-name", {}, button), element("span.binding-keys", {}, ...caps, add));
+  };
+
+  draw();
+  const commands = element(
+    "dl.commands",
+    {},
+    ...about.commands.map(([key, meaning]) =>
+      element("div", {}, element("dt", {}, element("kbd", {}, key)), element("dd", {}, meaning)),
+    ),
+  );
+  const usual = element(
+    "button.link",
+    { type: "button", onclick: () => keep(usualBindings(about.buttons), true) },
+    "Back to the usual keys",
+  );
+  const dialog = openDialog("Keys", element("h3", {}, "Buttons of this world"), rows, usual, element("h3", {}, "Player"), commands);
+  dialog.addEventListener("keydown", (event) => {
+    if (waiting === null) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const button = waiting;
+    waiting = null;
+    if (event.code === "Escape") draw();
+    else keep({ ...bindings, [event.code]: button });
+  });
+}

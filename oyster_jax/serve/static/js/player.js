@@ -1,0 +1,208 @@
+/** The page on which a world is played: its parts, and what each does when another changes. */
+
+import { Branches } from "./branches.js";
+import { Controls } from "./controls.js";
+import { element } from "./element.js";
+import { Forecast } from "./forecast.js";
+import { Hud } from "./hud.js";
+import { hashOf } from "./link.js";
+import { complain } from "./notice.js";
+import { obey } from "./orders.js";
+import { Pictures } from "./picture.js";
+import { Recorder } from "./recorder.js";
+import { Scrubber } from "./scrubber.js";
+import { Session } from "./session.js";
+import { Stage } from "./stage.js";
+import { recall, remember } from "./storage.js";
+import { Timeline } from "./timeline.js";
+import { Transport } from "./transport.js";
+import { condition, pausedHint } from "./veils.js";
+
+/** @typedef {import("./link.js").Place} Place */
+/** @typedef {import("./transport.js").Command} Command */
+
+export class Player {
+  /**
+   * @param {Place} place where to go.
+   * @param {{leave: () => void, titled: (world: import("./messages.js").WorldCard) => void}} about `leave` goes back to
+   *   the worlds, `titled` is told what is played.
+   */
+  constructor(place, about) {
+    this.leave = about.leave;
+    this._titled = about.titled;
+    this._start = place;
+    this.element = element("main.player", { "aria-label": "Player" }, element("div.loading", {}, element("div.spinner", {})));
+    this.session = new Session(place.session, place.watch ? "spectator" : "player");
+    this.showsEntities = this.showsFigures = false;
+    this._stops = [
+      this.session.began.listen((hello) => this._begin(hello)),
+      this.session.connection.condition.listen((now) => this._condition(now)),
+      this.session.trouble.listen(complain),
+    ];
+  }
+
+  /** Leaves the session. */
+  close() {
+    for (const stop of this._stops) stop();
+    this.session.close();
+    this._built?.controls.close();
+    this._built?.stage.close();
+    this._built?.timeline.close();
+  }
+
+  /** The parts, or null until the server has said which world this is. */
+  get built() {
+    return this._built ?? null;
+  }
+
+  /** The parts, once they are there. */
+  get parts() {
+    if (!this._built) throw new Error("The world is not there yet.");
+    return this._built;
+  }
+
+  /** Whether both server and browser know H.264. */
+  get canVideo() {
+    return this.session.codecs.includes("h264") && Pictures.decodesVideo;
+  }
+
+  /** @param {Command} command */
+  do(command) {
+    if (!this._built || this.session.connection.phase !== "open") return;
+    obey(this, command).catch(complain);
+  }
+
+  /** @param {import("./messages.js").Hello} hello */
+  _begin(hello) {
+    if (!this._built) this._build(hello);
+    const { branch, tick } = this._start;
+    if (branch !== null && tick !== null && this.session.role === "player")
+      this.session.seek(branch, tick).catch(complain);
+    this._start = { ...this._start, branch: null, tick: null };
+    // A page that is loaded anew goes on; it does not go back to where the link led.
+    history.replaceState(null, "", hashOf(this._start));
+    this._built?.controls.held.clear();
+    if (this.showsEntities) this.session.sayReadouts(true).catch(complain);
+    if (recall("video", false) && this.canVideo) this.session.codec("h264").catch(complain);
+  }
+
+  /** @param {import("./messages.js").Hello} hello */
+  _build(hello) {
+    const { session } = this;
+    const { world } = hello;
+    const spectator = session.role === "spectator";
+    const rate = world.rate;
+    const stage = new Stage(world);
+    const transport = new Transport({
+      rate,
+      spectator,
+      do: (command) => this.do(command),
+      speed: (factor) => session.rate(factor).catch(complain),
+    });
+    const timeline = new Timeline({ rate, picture: ({ branch, tick }) => session.seen(branch, tick) });
+    const branches = new Branches({ rate });
+    const controls = new Controls(world, (command) => this.do(command));
+    const scrubber = new Scrubber(session, (picture) => stage.draw(0, picture), complain);
+    this._built = {
+      world, stage, transport, timeline, branches, controls, scrubber,
+      hud: new Hud({ rate }), forecast: new Forecast(), recorder: new Recorder(session),
+    };
+    this._lay(spectator);
+    this._wire();
+    this._titled(world);
+    this.showEntities(recall("entities", false) && world.view > 0);
+    this.showFigures(recall("figures", true));
+    this._show();
+    stage.screen.element.focus({ preventScroll: true });
+  }
+
+  /** @param {boolean} spectator */
+  _lay(spectator) {
+    const { stage, transport, timeline, branches, controls, hud, forecast } = this.parts;
+    this.element.replaceChildren(
+      element("div.main-column", {}, stage.element, spectator ? "" : controls.pad.element, transport.element, timeline.element),
+      element("aside.panel", { "aria-label": "About this session" }, hud.element, forecast.element, branches.element),
+    );
+    this.element.toggleAttribute("data-spectator", spectator);
+  }
+
+  _wire() {
+    const { session } = this;
+    const { stage, timeline, branches, controls, scrubber } = this.parts;
+    const player = session.role === "player";
+    this._stops.push(
+      session.frames.listen(({ frame, picture }) => this._draw(frame, picture)),
+      session.changed.listen(() => this._show()),
+      session.timeline.listen(() => this._show()),
+      session.readouts.listen((said) => this._read(said)),
+      controls.held.changed.listen((input) => session.input(input)),
+    );
+    if (!player) return;
+    timeline.scrubbed.listen((place) => scrubber.glance(place));
+    timeline.chosen.listen((place) => scrubber.drop(place));
+    branches.hop.listen((branch) => session.hop(branch).catch(complain));
+    branches.compare.listen((branch) => session.compare(branch).catch(complain));
+    stage.element.addEventListener("pointerdown", () => stage.screen.element.focus({ preventScroll: true }));
+  }
+
+  /**
+   * @param {import("./frame.js").Frame} frame
+   * @param {CanvasImageSource} picture
+   */
+  _draw(frame, picture) {
+    const { stage, hud, forecast, timeline, transport, branches, scrubber, recorder } = this.parts;
+    if (frame.lane === 0 && scrubber.dragging && frame.tick !== timeline.place.tick) return;
+    stage.draw(frame.lane, picture);
+    const now = performance.now();
+    if (frame.lane !== 0) return;
+    performance.mark("oyster.frame", { startTime: now, detail: { ...frame, picture: undefined } });
+    hud.take(frame, now);
+    forecast.take(frame, now);
+    transport.time(frame.tick);
+    if (recorder.tape) timeline.tape(recorder.shown);
+    timeline.moveTo(this.session.place);
+    if (frame.tick % Math.round(this.session.tickRate) === 0) branches.refresh();
+  }
+
+  /** @param {import("./messages.js").Readouts} said */
+  _read(said) {
+    const screen = said.lane === 0 ? this.parts.stage.screen : this.parts.stage.beside;
+    screen?.overlay(this.showsEntities ? said.entities : null);
+  }
+
+  /** Shows what the server last said. */
+  _show() {
+    const { status } = this.session;
+    if (!status || !this._built) return;
+    const { stage, transport, timeline, branches } = this._built;
+    transport.show(status);
+    timeline.show(this.session.branches);
+    timeline.moveTo(this.session.place);
+    branches.show(this.session.branches, status.branch, status.compared);
+    stage.compare(status.branch, status.compared);
+    stage.badge(pausedHint(this.session));
+    this._condition({ phase: this.session.connection.phase, sentence: "" });
+  }
+
+  /** @param {import("./connection.js").Condition} now */
+  _condition(now) {
+    if (now.phase !== "open") this._built?.controls.release();
+    condition(this, now);
+  }
+
+  /** @param {boolean} on */
+  showEntities(on) {
+    this.showsEntities = on;
+    remember("entities", on);
+    this.parts.transport.entities(on);
+    if (!on) for (const screen of [this.parts.stage.screen, this.parts.stage.beside]) screen?.overlay(null);
+  }
+
+  /** @param {boolean} on */
+  showFigures(on) {
+    this.showsFigures = on;
+    remember("figures", on);
+    this.parts.transport.figures(on);
+    this.parts.hud.element.hidden = !on;
+  }
+}
