@@ -80,9 +80,9 @@ export function codesOf(bindings, button) {
  */
 export function shownButtons(buttons) {
   const words = buttons.filter((button) => button.length > 1);
-  const shown = words.length ? words : [...buttons];
-  const rank = (/** @type {string} */ button) => (STEERING.indexOf(button) + STEERING.length + 1) % (STEERING.length + 1);
-  return shown.sort((a, b) => Number(!STEERING.includes(a)) - Number(!STEERING.includes(b)) || rank(a) - rank(b));
+  const shown = words.length ? words : buttons;
+  const steering = STEERING.filter((button) => shown.includes(button));
+  return [...steering, ...shown.filter((button) => !STEERING.includes(button))];
 }
 
 /**

@@ -9,7 +9,7 @@ const FIRST_WAIT = 250;
 const LONGEST_WAIT = 5000;
 /** How long a request may take; a rewind to a far tick lives ticks again. */
 const PATIENCE = 60_000;
-/** Codes of a server that does not want to be asked again, and why. */
+/** Codes of a server that does not want to be asked again by itself, and why. */
 const FINAL = new Map([
   [4404, "This session is not there any more."],
   [4409, "Somebody else plays this session now."],
@@ -18,7 +18,7 @@ const FINAL = new Map([
 ]);
 
 /** @typedef {"connecting" | "open" | "lost" | "closed"} Phase */
-/** @typedef {{phase: Phase, sentence: string}} Condition */
+/** @typedef {{phase: Phase, sentence: string, code?: number}} Condition why it is closed, and the code of it. */
 
 export class Connection {
   /** @param {string} session its id. */
@@ -145,7 +145,7 @@ export class Connection {
     if (this.phase === "closed") return;
     const reason = FINAL.get(event.code);
     if (reason) {
-      this._change("closed", this._farewell || reason);
+      this._change("closed", this._farewell || reason, event.code);
       return;
     }
     this._change("lost", "The server is not there; trying again …");
@@ -156,9 +156,10 @@ export class Connection {
   /**
    * @param {Phase} phase
    * @param {string} sentence
+   * @param {number} [code]
    */
-  _change(phase, sentence) {
+  _change(phase, sentence, code) {
     this.phase = phase;
-    this.condition.tell({ phase, sentence });
+    this.condition.tell({ phase, sentence, code });
   }
 }

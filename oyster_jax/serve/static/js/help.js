@@ -16,13 +16,17 @@ export function openHelp(about) {
   let waiting = null;
   const rows = element("div.binding-rows");
 
-  const keep = (/** @type {Bindings} */ changed, usual = false) => {
+  const keep = (/** @type {Bindings} */ changed, /** @type {string | null} */ chosen = null, usual = false) => {
     bindings = changed;
     saveBindings(about.world, usual ? null : changed);
     about.change(changed);
-    draw();
+    draw(chosen);
   };
-  const draw = () => rows.replaceChildren(...about.buttons.map(row));
+  const draw = (/** @type {string | null} */ chosen = null) => {
+    rows.replaceChildren(...about.buttons.map(row));
+    // The keyboard stays where it was although the button is another one now.
+    if (chosen !== null) rows.querySelector(`[data-add="${chosen}"]`)?.focus();
+  };
   const row = (/** @type {string} */ button) => {
     const caps = codesOf(bindings, button).map((code) =>
       element(
@@ -31,7 +35,7 @@ export function openHelp(about) {
           type: "button",
           title: `${keyName(code)} no longer presses ${button}`,
           "aria-label": `Remove ${keyName(code)} from ${button}`,
-          onclick: () => keep(Object.fromEntries(Object.entries(bindings).filter(([each]) => each !== code))),
+          onclick: () => keep(Object.fromEntries(Object.entries(bindings).filter(([each]) => each !== code)), button),
         },
         keyName(code),
         element("span.keycap-cross", { "aria-hidden": "true" }, "×"),
@@ -39,7 +43,12 @@ export function openHelp(about) {
     );
     const add = element(
       "button.keycap.add",
-      { type: "button", "aria-label": `Add a key for ${button}`, onclick: () => ((waiting = button), draw()) },
+      {
+        type: "button",
+        "data-add": button,
+        "aria-label": `Add a key for ${button}`,
+        onclick: () => ((waiting = button), draw(button)),
+      },
       waiting === button ? "press a key …" : "+",
     );
     return element("div.binding", {}, element("span.binding-name", {}, button), element("span.binding-keys", {}, ...caps, add));
@@ -55,7 +64,7 @@ export function openHelp(about) {
   );
   const usual = element(
     "button.link",
-    { type: "button", onclick: () => keep(usualBindings(about.buttons), true) },
+    { type: "button", onclick: () => keep(usualBindings(about.buttons), null, true) },
     "Back to the usual keys",
   );
   const dialog = openDialog("Keys", element("h3", {}, "Buttons of this world"), rows, usual, element("h3", {}, "Player"), commands);
@@ -65,7 +74,7 @@ export function openHelp(about) {
     event.stopPropagation();
     const button = waiting;
     waiting = null;
-    if (event.code === "Escape") draw();
-    else keep({ ...bindings, [event.code]: button });
+    if (event.code === "Escape") draw(button);
+    else keep({ ...bindings, [event.code]: button }, button);
   });
 }

@@ -30,6 +30,7 @@ export class Hud {
     this._bytes = new Rate();
     this._recent = { step: new Recent(90), encode: new Recent(90), photon: new Recent(40), waited: new Recent(40) };
     this._echo = NaN;
+    this._stood = false;
     this._dropped = 0;
     this._due = 0;
     this._spark = new Sparkline({ low: 0, high: null, kind: "calm" });
@@ -58,11 +59,13 @@ export class Hud {
       this._recent.encode.add(frame.encode);
       this._spark.add(frame.step);
     }
-    if (frame.echo !== this._echo && !Number.isNaN(frame.echo) && !frame.jumped) {
+    // A key that was pressed while the world stood still says nothing of speed.
+    if (frame.echo !== this._echo && !Number.isNaN(frame.echo) && !frame.jumped && !this._stood) {
       this._recent.photon.add(now - frame.echo);
       this._recent.waited.add(frame.waited);
     }
     this._echo = frame.echo;
+    this._stood = frame.paused;
     this._dropped += frame.dropped;
     if (now < this._due && !frame.jumped) return;
     this._due = now + REFRESH;

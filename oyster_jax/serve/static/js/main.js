@@ -29,7 +29,7 @@ function show() {
     place.replaceChildren(picker.element);
     return;
   }
-  const shown = new Player(link, { leave, titled: (world) => bar.show(shown, world) });
+  const shown = new Player(link, { leave, again: show, titled: (world) => bar.show(shown, world) });
   player = shown;
   bar.show(player, null);
   place.replaceChildren(player.element);

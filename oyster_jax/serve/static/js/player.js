@@ -16,24 +16,41 @@ import { Stage } from "./stage.js";
 import { recall, remember } from "./storage.js";
 import { Timeline } from "./timeline.js";
 import { Transport } from "./transport.js";
-import { condition, pausedHint } from "./veils.js";
+import { pausedHint, showCondition } from "./veils.js";
 
 /** @typedef {import("./link.js").Place} Place */
+/** @typedef {import("./messages.js").WorldCard} WorldCard */
 /** @typedef {import("./transport.js").Command} Command */
+/**
+ * @typedef {object} Parts
+ * @property {WorldCard} world
+ * @property {Stage} stage
+ * @property {Transport} transport
+ * @property {Timeline} timeline
+ * @property {Branches} branches
+ * @property {Controls} controls
+ * @property {Scrubber} scrubber
+ * @property {Hud} hud
+ * @property {Forecast} forecast
+ * @property {Recorder} recorder
+ */
 
 export class Player {
   /**
    * @param {Place} place where to go.
-   * @param {{leave: () => void, titled: (world: import("./messages.js").WorldCard) => void}} about `leave` goes back to
-   *   the worlds, `titled` is told what is played.
+   * @param {{leave: () => void, again: () => void, titled: (world: WorldCard) => void}} about `leave` goes back to the
+   *   worlds, `again` comes back to this session, `titled` is told what is played.
    */
   constructor(place, about) {
     this.leave = about.leave;
+    this.again = about.again;
     this._titled = about.titled;
     this._start = place;
     this.element = element("main.player", { "aria-label": "Player" }, element("div.loading", {}, element("div.spinner", {})));
     this.session = new Session(place.session, place.watch ? "spectator" : "player");
     this.showsEntities = this.showsFigures = false;
+    /** @type {Parts | null} */
+    this.built = null;
     this._stops = [
       this.session.began.listen((hello) => this._begin(hello)),
       this.session.connection.condition.listen((now) => this._condition(now)),
@@ -45,20 +62,15 @@ export class Player {
   close() {
     for (const stop of this._stops) stop();
     this.session.close();
-    this._built?.controls.close();
-    this._built?.stage.close();
-    this._built?.timeline.close();
+    this.built?.controls.close();
+    this.built?.stage.close();
+    this.built?.timeline.close();
   }
 
-  /** The parts, or null until the server has said which world this is. */
-  get built() {
-    return this._built ?? null;
-  }
-
-  /** The parts, once they are there. */
+  /** The parts, once the server has said which world this is. */
   get parts() {
-    if (!this._built) throw new Error("The world is not there yet.");
-    return this._built;
+    if (!this.built) throw new Error("The world is not there yet.");
+    return this.built;
   }
 
   /** Whether both server and browser know H.264. */
@@ -68,20 +80,21 @@ export class Player {
 
   /** @param {Command} command */
   do(command) {
-    if (!this._built || this.session.connection.phase !== "open") return;
+    if (!this.built || this.session.connection.phase !== "open") return;
     obey(this, command).catch(complain);
   }
 
   /** @param {import("./messages.js").Hello} hello */
   _begin(hello) {
-    if (!this._built) this._build(hello);
+    if (!this.built) this._build(hello);
     const { branch, tick } = this._start;
     if (branch !== null && tick !== null && this.session.role === "player")
       this.session.seek(branch, tick).catch(complain);
     this._start = { ...this._start, branch: null, tick: null };
     // A page that is loaded anew goes on; it does not go back to where the link led.
     history.replaceState(null, "", hashOf(this._start));
-    this._built?.controls.held.clear();
+    // Keys that are still down count on; a server that is new to us holds none.
+    if (this.built) this.session.input({ held: this.built.controls.held.input.held, at: performance.now() });
     if (this.showsEntities) this.session.sayReadouts(true).catch(complain);
     if (recall("video", false) && this.canVideo) this.session.codec("h264").catch(complain);
   }
@@ -103,7 +116,7 @@ export class Player {
     const branches = new Branches({ rate });
     const controls = new Controls(world, (command) => this.do(command));
     const scrubber = new Scrubber(session, (picture) => stage.draw(0, picture), complain);
-    this._built = {
+    this.built = {
       world, stage, transport, timeline, branches, controls, scrubber,
       hud: new Hud({ rate }), forecast: new Forecast(), recorder: new Recorder(session),
     };
@@ -155,12 +168,13 @@ export class Player {
     stage.draw(frame.lane, picture);
     const now = performance.now();
     if (frame.lane !== 0) return;
-    performance.mark("oyster.frame", { startTime: now, detail: { ...frame, picture: undefined } });
+    // For whoever measures the page from outside; nothing here listens.
+    stage.screen.canvas.dispatchEvent(new CustomEvent("oyster:frame", { bubbles: true, detail: { ...frame, drawn: now } }));
     hud.take(frame, now);
     forecast.take(frame, now);
     transport.time(frame.tick);
     if (recorder.tape) timeline.tape(recorder.shown);
-    timeline.moveTo(this.session.place);
+    if (!scrubber.pending) timeline.moveTo(this.session.place);
     if (frame.tick % Math.round(this.session.tickRate) === 0) branches.refresh();
   }
 
@@ -173,8 +187,8 @@ export class Player {
   /** Shows what the server last said. */
   _show() {
     const { status } = this.session;
-    if (!status || !this._built) return;
-    const { stage, transport, timeline, branches } = this._built;
+    if (!status || !this.built) return;
+    const { stage, transport, timeline, branches } = this.built;
     transport.show(status);
     timeline.show(this.session.branches);
     timeline.moveTo(this.session.place);
@@ -186,8 +200,7 @@ export class Player {
 
   /** @param {import("./connection.js").Condition} now */
   _condition(now) {
-    if (now.phase !== "open") this._built?.controls.release();
-    condition(this, now);
+    showCondition(this, now);
   }
 
   /** @param {boolean} on */

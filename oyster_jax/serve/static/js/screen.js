@@ -4,7 +4,7 @@ import { element } from "./element.js";
 import { drawEntities } from "./entities.js";
 
 /** How large a picture may become, in the page's pixels. */
-const LARGEST = 768;
+const LARGEST = 1024;
 /** Enlargement of screenshots. */
 const SHOT = 8;
 

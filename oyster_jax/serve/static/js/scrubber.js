@@ -14,7 +14,7 @@ export class Scrubber {
     this._fail = fail;
     /** @type {Place | null} where to go once the server has answered. */
     this._wanted = null;
-    this._going = false;
+    this._going = this._pausing = false;
     this._glances = 0;
     /** Whether somebody is dragging, so that frames of the server would only flicker. */
     this.dragging = false;
@@ -28,13 +28,26 @@ export class Scrubber {
   async glance(place) {
     this.dragging = true;
     const turn = ++this._glances;
-    if (!this._session.paused) this._session.pause().catch(this._fail);
+    this._stop();
     const picture = await this._session.seen(place.branch, place.tick);
     if (picture === null) this.go(place);
     else {
       if (turn === this._glances && this.dragging) this._show(picture);
       picture.close();
     }
+  }
+
+  /** Whether the server has yet to be asked for the place that was chosen last. */
+  get pending() {
+    return this._wanted !== null;
+  }
+
+  /** Stops the world, as long as somebody looks elsewhere. */
+  async _stop() {
+    if (this._session.paused || this._pausing) return;
+    this._pausing = true;
+    await this._session.pause().catch(this._fail);
+    this._pausing = false;
   }
 
   /**

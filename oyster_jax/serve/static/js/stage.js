@@ -2,6 +2,7 @@
 
 import { element } from "./element.js";
 import { Screen } from "./screen.js";
+import { veilCard } from "./veils.js";
 
 /** @typedef {import("./messages.js").WorldCard} WorldCard */
 
@@ -62,21 +63,11 @@ export class Stage {
   /**
    * Lays something over the picture.
    *
-   * @param {{title: string, text: string, busy?: boolean, actions?: HTMLElement[]} | null} about null shows the picture.
+   * @param {import("./veils.js").Veil | null} about null shows the picture.
    */
   veil(about) {
     this._veil.hidden = about === null;
-    if (about === null) return;
-    this._veil.replaceChildren(
-      element(
-        "div.veil-card",
-        {},
-        about.busy && element("div.spinner", { "aria-hidden": "true" }),
-        element("h2", {}, about.title),
-        element("p", {}, about.text),
-        about.actions?.length ? element("div.veil-actions", {}, ...about.actions) : null,
-      ),
-    );
+    if (about !== null) this._veil.replaceChildren(veilCard(about));
   }
 
   /** @param {string | null} text a few words in the corner of the picture. */

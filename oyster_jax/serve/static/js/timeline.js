@@ -299,10 +299,17 @@ export class Timeline {
     if (event.code === "ArrowUp" || event.code === "ArrowDown") {
       const names = [...(this._rows?.keys() ?? [])];
       const next = names[names.indexOf(branch) + (event.code === "ArrowUp" ? -1 : 1)];
-      if (next !== undefined) this.chosen.tell({ branch: next, tick: Math.min(tick, this._end(next)) });
+      if (next !== undefined) this._choose({ branch: next, tick: Math.min(tick, this._end(next)) });
     } else if (event.code in wanted) {
-      this.chosen.tell({ branch, tick: Math.min(this._end(branch), Math.max(0, wanted[event.code])) });
+      this._choose({ branch, tick: Math.min(this._end(branch), Math.max(0, wanted[event.code])) });
     } else return;
     event.preventDefault();
+  }
+
+  /** @param {Place} place */
+  _choose(place) {
+    this._place = place;
+    this._point();
+    this.chosen.tell(place);
   }
 }

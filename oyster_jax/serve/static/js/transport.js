@@ -43,7 +43,7 @@ export class Transport {
     this._entities = button("entities", "What the world sees", "entities");
     this._figures = button("figures", "Figures", "figures");
     for (const each of [this._entities, this._figures, this._record]) each.setAttribute("aria-pressed", "false");
-    this._time = element("output.time", { "aria-label": "Time" }, "0:00.0");
+    this._time = element("span.time", { role: "timer", "aria-label": "Time" }, "0:00.0");
     this._speed = element(
       "select.speed",
       {

@@ -1,0 +1,138 @@
+"""The page itself: links, sizes, keys that are let go, a server that goes and comes back."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.serve.browser.game import Game
+from tests.serve.browser.server import Server
+
+PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 3, "is_mobile": True, "has_touch": True}
+
+
+def held(game: Game) -> list[str]:
+    return game.page.locator(".pad-key[data-down]").evaluate_all("(keys) => keys.map((key) => key.dataset.button)")
+
+
+def test_the_worlds_come_first(open_page, server: Server, screenshots: Path):
+    page = open_page()
+    page.goto(server.address)
+    expect(page.get_by_role("heading", name="Step into a learned world")).to_be_visible()
+    expect(page.locator(".card")).to_have_count(1)
+    page.screenshot(path=screenshots / "worlds-1280.png", full_page=True)
+
+
+def test_a_phone_has_buttons_to_touch_and_nothing_sticks_out(open_page, server: Server, screenshots: Path):
+    game = Game(open_page(**PHONE), server.address)
+    game.page.goto(server.address)
+    game.page.wait_for_selector(".card")
+    game.page.screenshot(path=screenshots / "worlds-360.png", full_page=True)
+    assert game.overflow() <= 0
+    game.enter()
+    game.wait_ticks(10)
+    game.page.screenshot(path=screenshots / "player-360.png", full_page=True)
+    assert game.overflow() <= 0
+
+    box = game.page.locator(".pixels").bounding_box()
+    assert box
+    assert box["width"] * 3 % 16 == pytest.approx(0, abs=0.01)
+    jump = game.page.locator("[data-button=jump]").bounding_box()
+    assert jump
+    assert jump["y"] + jump["height"] <= 740
+    game.page.touchscreen.tap(jump["x"] + 5, jump["y"] + 5)
+    game.wait("!Number.isNaN(watched.last.echo)")
+    assert held(game) == []
+
+
+def test_a_moment_is_shared_and_opened_again(game: Game, open_page):
+    game.wait_ticks(20)
+    game.pause()
+    game.seek(7)
+    game.page.get_by_role("button", name="Share").click()
+    link = game.page.get_by_label("This moment").input_value()
+    assert "tick=7" in link
+
+    other = Game(open_page(), game.address)
+    other.page.goto(link)
+    expect(other.page.locator(".timeline-tracks")).to_have_attribute("aria-valuenow", "7")
+    # The first page hears that somebody else plays now.
+    expect(game.page.get_by_role("heading", name="This session is closed")).to_be_visible()
+
+
+def test_one_can_watch_without_playing(game: Game, open_page):
+    other = Game(open_page(), game.address)
+    other.page.goto(f"{game.address}#session={game.session}&watch=1")
+    expect(other.page.get_by_text("You are watching")).to_be_visible()
+    other.watch()
+    other.wait("watched.frames > 5")
+    assert other.page.locator("[data-command=record]").count() == 0
+
+
+def test_all_keys_are_let_go_when_the_window_loses_the_focus(game: Game):
+    game.page.keyboard.down("ArrowRight")
+    game.page.keyboard.down("Space")
+    assert held(game) == ["right", "jump"]
+    game.page.evaluate("() => dispatchEvent(new Event('blur'))")
+    assert held(game) == []
+    game.page.keyboard.up("ArrowRight")
+    game.page.keyboard.down("ArrowLeft")
+    assert held(game) == ["left"]
+
+
+def test_of_two_opposite_keys_the_newer_counts(game: Game):
+    game.page.keyboard.down("ArrowRight")
+    game.page.keyboard.down("KeyA")
+    assert held(game) == ["left"]
+    game.page.keyboard.up("KeyA")
+    assert held(game) == ["right"]
+
+
+def test_the_mouse_presses_buttons_too(game: Game):
+    game.page.locator("[data-button=right]").hover()
+    game.page.mouse.down()
+    assert held(game) == ["right"]
+    game.page.locator("[data-button=jump]").hover()
+    assert held(game) == ["jump"]
+    game.page.mouse.up()
+    assert held(game) == []
+
+
+def test_keys_are_bound_anew_and_that_is_kept(game: Game):
+    game.page.get_by_role("button", name="Keys").click()
+    game.page.get_by_role("button", name="Add a key for jump").click()
+    game.page.keyboard.press("KeyJ")
+    expect(game.page.get_by_role("button", name="Remove J from jump")).to_be_visible()
+    game.page.keyboard.press("Escape")
+    game.page.keyboard.down("KeyJ")
+    assert held(game) == ["jump"]
+    game.page.reload()
+    expect(game.page.locator(".screen")).to_be_visible()
+    game.page.keyboard.down("KeyJ")
+    assert held(game) == ["jump"]
+
+
+def test_the_keyboard_reaches_and_works_every_control(game: Game):
+    game.page.locator("[data-command=toggle]").focus()
+    game.page.keyboard.press("Tab")
+    game.page.keyboard.press("Shift+Tab")
+    game.page.keyboard.press("Space")  # Of the button that has the focus, not a jump.
+    expect(game.page.locator("[data-command=toggle]")).to_have_attribute("aria-label", "Play")
+    assert held(game) == []
+    unnamed = game.page.evaluate(
+        "() => [...document.querySelectorAll('button')].filter((b) => !(b.ariaLabel ?? b.textContent).trim()).length"
+    )
+    assert unnamed == 0
+
+
+def test_play_goes_on_after_the_server_was_killed(game: Game, server: Server, screenshots: Path):
+    game.wait_ticks(20)
+    durable = game.last["durable"]
+    server.kill()
+    expect(game.page.get_by_role("heading", name="Connection lost")).to_be_visible()
+    game.page.screenshot(path=screenshots / "lost-1280.png")
+    server.start()
+    expect(game.page.locator(".veil")).to_be_hidden(timeout=30_000)
+    game.wait_ticks(5)
+    assert game.tick > durable
+    assert game.branches() == ["main"]
