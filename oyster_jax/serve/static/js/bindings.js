@@ -36,8 +36,14 @@ export function usualBindings(buttons) {
   const wanted = {};
   for (const button of others) if (/^[a-z]$/.test(button)) wanted[`Key${button.toUpperCase()}`] = button;
   Object.assign(wanted, {
-    ArrowLeft: "left", ArrowRight: "right", ArrowDown: "down", ArrowUp: jump ?? "up",
-    KeyA: "left", KeyD: "right", KeyS: "down", KeyW: jump ?? "up",
+    ArrowLeft: "left",
+    ArrowRight: "right",
+    ArrowDown: "down",
+    ArrowUp: jump ?? "up",
+    KeyA: "left",
+    KeyD: "right",
+    KeyS: "down",
+    KeyW: jump ?? "up",
     Space: jump ?? others[0] ?? "up",
   });
   return Object.fromEntries(Object.entries(wanted).filter(([, button]) => buttons.includes(button)));
@@ -92,5 +98,8 @@ export function shownButtons(buttons) {
 export function keyName(code) {
   const known = NAMES.get(code);
   if (known) return known;
-  return code.replace(/^Key|^Digit/, "").replace(/^Numpad/, "Num ").replace(/([a-z])([A-Z])/g, "$1 $2");
+  return code
+    .replace(/^Key|^Digit/, "")
+    .replace(/^Numpad/, "Num ")
+    .replace(/([a-z])([A-Z])/g, "$1 $2");
 }

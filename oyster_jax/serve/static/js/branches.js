@@ -58,7 +58,8 @@ export class Branches {
   _item(branch) {
     const here = branch.name === this._here;
     const beside = branch.name === this._compared;
-    const origin = branch.parent === null ? "from the start" : `from ${branch.parent} at ${clock(branch.at, this._rate)}`;
+    const origin =
+      branch.parent === null ? "from the start" : `from ${branch.parent} at ${clock(branch.at, this._rate)}`;
     return element(
       "li",
       { "data-branch": branch.name, "aria-current": here ? "true" : null },
@@ -80,7 +81,9 @@ export class Branches {
           {
             type: "button",
             "aria-pressed": String(beside),
-            "aria-label": beside ? `Stop running ${branch.name} beside` : `Run ${branch.name} beside, under the same keys`,
+            "aria-label": beside
+              ? `Stop running ${branch.name} beside`
+              : `Run ${branch.name} beside, under the same keys`,
             title: beside ? "Stop running it beside" : "Run it beside, under the same keys",
             onclick: () => this.compare.tell(beside ? null : branch.name),
           },

@@ -1,4 +1,4 @@
-/** The stream of a session: frames and events one way, buttons and requests the other; it comes back when it is lost. */
+/** The stream of a session: frames and events one way, buttons and requests the other; it comes back when lost. */
 
 import { parseFrame } from "./frame.js";
 import { Signal } from "./signal.js";

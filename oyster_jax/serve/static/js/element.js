@@ -9,7 +9,7 @@ const SVG = "http://www.w3.org/2000/svg";
  *
  * @param {string} tag such as `button`; classes may follow, as in `div.card.wide`.
  * @param {Record<string, any>} [properties] `on…` are listeners, `aria-…`, `data-…` and the like attributes, others
- *   properties of the element; those that are null, undefined or false are left out.
+ *   properties of the element; what is null, undefined or false is left out.
  * @param {...(Node | string | null | undefined | false)} children
  * @returns {any} the element.
  */

@@ -1,4 +1,4 @@
-/** A frame as it comes over the wire: 64 bytes of header, then its picture; see `FrameHeader` in `serve/protocol.py`. */
+/** A frame as it comes over the wire: a header, then its picture; see `FrameHeader` in `serve/protocol.py`. */
 
 const VERSION = 1;
 const SIZE = 64;
@@ -18,7 +18,7 @@ const FLAG = Object.freeze({ paused: 1, ended: 2, jumped: 4, terminal: 8 });
  * @property {number} branch number of its branch.
  * @property {number} tick
  * @property {number} durable the last tick that no crash can take back.
- * @property {number} echo time of the newest input that it was computed with, as `performance.now()`; NaN before the first.
+ * @property {number} echo when the newest input that it was computed with was made, as `performance.now()`; or NaN.
  * @property {number} waited ms that this input waited for the tick.
  * @property {number} step ms that the tick took.
  * @property {number} encode ms

@@ -4,7 +4,12 @@ import { shownButtons } from "./bindings.js";
 
 /** How far a stick must lean to count. */
 const LEAN = 0.4;
-const CROSS = new Map([[12, "up"], [13, "down"], [14, "left"], [15, "right"]]);
+const CROSS = new Map([
+  [12, "up"],
+  [13, "down"],
+  [14, "left"],
+  [15, "right"],
+]);
 /** The four buttons on the right, then the shoulders. */
 const FACE = [0, 1, 2, 3, 4, 5, 6, 7];
 

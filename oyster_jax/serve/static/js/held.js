@@ -10,7 +10,7 @@ const OPPOSITES = new Map([
   ["down", "up"],
 ]);
 
-/** @typedef {{held: string[], at: number}} Input the buttons that count, and when that began, as `performance.now()`. */
+/** @typedef {{held: string[], at: number}} Input the buttons that count, and since when, as `performance.now()`. */
 
 export class Held {
   constructor() {

@@ -7,8 +7,9 @@ import { element } from "./element.js";
 /** @typedef {import("./bindings.js").Bindings} Bindings */
 
 /**
- * @param {{world: string, buttons: readonly string[], bindings: Bindings, commands: ReadonlyArray<readonly [string, string]>,
- *   change: (bindings: Bindings) => void}} about commands as key and meaning; `change` is called with new bindings.
+ * @param {{world: string, buttons: readonly string[], bindings: Bindings, change: (bindings: Bindings) => void,
+ *   commands: ReadonlyArray<readonly [string, string]>}} about commands as key and meaning; `change` is called with new
+ *   bindings.
  */
 export function openHelp(about) {
   let bindings = { ...about.bindings };
@@ -51,7 +52,12 @@ export function openHelp(about) {
       },
       waiting === button ? "press a key …" : "+",
     );
-    return element("div.binding", {}, element("span.binding-name", {}, button), element("span.binding-keys", {}, ...caps, add));
+    return element(
+      "div.binding",
+      {},
+      element("span.binding-name", {}, button),
+      element("span.binding-keys", {}, ...caps, add),
+    );
   };
 
   draw();
@@ -67,7 +73,14 @@ export function openHelp(about) {
     { type: "button", onclick: () => keep(usualBindings(about.buttons), null, true) },
     "Back to the usual keys",
   );
-  const dialog = openDialog("Keys", element("h3", {}, "Buttons of this world"), rows, usual, element("h3", {}, "Player"), commands);
+  const dialog = openDialog(
+    "Keys",
+    element("h3", {}, "Buttons of this world"),
+    rows,
+    usual,
+    element("h3", {}, "Player"),
+    commands,
+  );
   dialog.addEventListener("keydown", (event) => {
     if (waiting === null) return;
     event.preventDefault();

@@ -1,8 +1,8 @@
 /** What travels between page and server; `serve/protocol.py` and `serve/resources.py` are where it is defined. */
 
 /**
- * @typedef {number[]} Entity something that the world's heads see: type (0 is the agent), x and y in tiles from the middle
- *   of the frame (y upwards), vx and vy in tiles a tick, probability.
+ * @typedef {number[]} Entity something that the world's heads see: type (0 is the agent), x and y in tiles from the
+ *   middle of the frame (y upwards), vx and vy in tiles a tick, probability.
  */
 
 /**
@@ -36,8 +36,7 @@
  * @property {Record<string, any>} figures
  * @property {string[]} pictures
  * @property {number} prompts how many recorded moments it has.
- * @property {boolean} entities
- * @property {number} view tiles across a frame, 0 where nothing is known of its things.
+ * @property {number | null} view tiles across a frame, null where nothing is known of its things.
  */
 
 /** @typedef {{name: string, title: string, ticks: number, picture: string}} Prompt a recorded moment. */

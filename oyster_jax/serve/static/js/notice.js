@@ -24,8 +24,7 @@ export function notice(text, about = {}) {
     "div.notice",
     { role: about.trouble ? "alert" : "status", "data-trouble": about.trouble ? "" : null },
     element("span", {}, text),
-    act &&
-      element("button.link", { type: "button", onclick: () => (close(), act.do()) }, act.text),
+    act && element("button.link", { type: "button", onclick: () => (close(), act.do()) }, act.text),
     element("button.close", { type: "button", "aria-label": "Dismiss", onclick: close }, "×"),
   );
   const places = shelf();

@@ -39,7 +39,7 @@ const ORDERS = {
   },
   entities: async (player) => {
     const on = !player.showsEntities;
-    if (on && !(player.parts.world.view > 0)) throw new Error("This world says nothing of the things in it.");
+    if (on && !player.parts.world.view) throw new Error("This world says nothing of the things in it.");
     player.showEntities(on);
     await player.session.sayReadouts(on);
   },

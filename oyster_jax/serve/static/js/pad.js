@@ -3,7 +3,12 @@
 import { codesOf, keyName, shownButtons } from "./bindings.js";
 import { element } from "./element.js";
 
-const SIGNS = new Map([["left", "←"], ["right", "→"], ["up", "↑"], ["down", "↓"]]);
+const SIGNS = new Map([
+  ["left", "←"],
+  ["right", "→"],
+  ["up", "↑"],
+  ["down", "↓"],
+]);
 
 export class Pad {
   /**
@@ -97,7 +102,11 @@ export class Pad {
 
   /** @param {number} at */
   _tell(at) {
-    this._held.set("pad", [...this._fingers.values()].filter((button) => button !== null), at);
+    this._held.set(
+      "pad",
+      [...this._fingers.values()].filter((button) => button !== null),
+      at,
+    );
   }
 
   /** @param {string[]} down */

@@ -73,7 +73,9 @@ export class Picker {
       "label.card",
       {},
       element("input", { type: "radio", name: "world", onchange: choose }),
-      world.pictures.length ? element("img.pixels", { src: world.pictures[0], alt: "" }) : element("div.no-picture", {}),
+      world.pictures.length
+        ? element("img.pixels", { src: world.pictures[0], alt: "" })
+        : element("div.no-picture", {}),
       element(
         "span.card-text",
         {},
@@ -92,7 +94,9 @@ export class Picker {
     this._sessions.replaceChildren(
       element("h2", {}, "Go on"),
       element("ul.session-list", {}, ...shown.map((each) => this._session(each, sessions))),
-      rest_ > 0 ? element("button.link", { type: "button", onclick: () => this._list(sessions, true) }, `${rest_} more`) : "",
+      rest_ > 0
+        ? element("button.link", { type: "button", onclick: () => this._list(sessions, true) }, `${rest_} more`)
+        : "",
     );
   }
 
@@ -118,7 +122,11 @@ export class Picker {
         { type: "button", onclick: () => this._open(session.id) },
         element("strong", {}, session.world),
         element("span", {}, session.start),
-        element("span.dim", {}, `${clock(session.world_time, 1)} lived · ${size(session.bytes)} · ${ago(session.created)}`),
+        element(
+          "span.dim",
+          {},
+          `${clock(session.world_time, 1)} lived · ${size(session.bytes)} · ${ago(session.created)}`,
+        ),
         session.running && element("span.badge", {}, "live"),
       ),
       iconButton({ icon: "delete", name: "Delete this session", onclick: gone }),
@@ -133,7 +141,10 @@ export class Picker {
 export function summary(card) {
   const paragraphs = card.split(/\n\s*\n/).map((part) => part.trim());
   const first = paragraphs.find((part) => part && !/^[#|!>*-]/.test(part)) ?? "";
-  return first.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").replace(/[*_`]/g, "").replace(/\s+/g, " ");
+  return first
+    .replace(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+    .replace(/[*_`]/g, "")
+    .replace(/\s+/g, " ");
 }
 
 /**

@@ -46,7 +46,11 @@ export class Player {
     this.again = about.again;
     this._titled = about.titled;
     this._start = place;
-    this.element = element("main.player", { "aria-label": "Player" }, element("div.loading", {}, element("div.spinner", {})));
+    this.element = element(
+      "main.player",
+      { "aria-label": "Player" },
+      element("div.loading", {}, element("div.spinner", {})),
+    );
     this.session = new Session(place.session, place.watch ? "spectator" : "player");
     this.showsEntities = this.showsFigures = false;
     /** @type {Parts | null} */
@@ -117,13 +121,21 @@ export class Player {
     const controls = new Controls(world, (command) => this.do(command));
     const scrubber = new Scrubber(session, (picture) => stage.draw(0, picture), complain);
     this.built = {
-      world, stage, transport, timeline, branches, controls, scrubber,
-      hud: new Hud({ rate }), forecast: new Forecast(), recorder: new Recorder(session),
+      world,
+      stage,
+      transport,
+      timeline,
+      branches,
+      controls,
+      scrubber,
+      hud: new Hud({ rate }),
+      forecast: new Forecast(),
+      recorder: new Recorder(session),
     };
     this._lay(spectator);
     this._wire();
     this._titled(world);
-    this.showEntities(recall("entities", false) && world.view > 0);
+    this.showEntities(recall("entities", false) && Boolean(world.view));
     this.showFigures(recall("figures", true));
     this._show();
     stage.screen.element.focus({ preventScroll: true });
@@ -133,7 +145,14 @@ export class Player {
   _lay(spectator) {
     const { stage, transport, timeline, branches, controls, hud, forecast } = this.parts;
     this.element.replaceChildren(
-      element("div.main-column", {}, stage.element, spectator ? "" : controls.pad.element, transport.element, timeline.element),
+      element(
+        "div.main-column",
+        {},
+        stage.element,
+        spectator ? "" : controls.pad.element,
+        transport.element,
+        timeline.element,
+      ),
       element("aside.panel", { "aria-label": "About this session" }, hud.element, forecast.element, branches.element),
     );
     this.element.toggleAttribute("data-spectator", spectator);
@@ -169,7 +188,9 @@ export class Player {
     const now = performance.now();
     if (frame.lane !== 0) return;
     // For whoever measures the page from outside; nothing here listens.
-    stage.screen.canvas.dispatchEvent(new CustomEvent("oyster:frame", { bubbles: true, detail: { ...frame, drawn: now } }));
+    stage.screen.canvas.dispatchEvent(
+      new CustomEvent("oyster:frame", { bubbles: true, detail: { ...frame, drawn: now } }),
+    );
     hud.take(frame, now);
     forecast.take(frame, now);
     transport.time(frame.tick);

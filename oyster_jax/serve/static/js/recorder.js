@@ -48,7 +48,10 @@ export class Recorder {
     if (this.tape === null) return null;
     const { branch, tick } = this._session.place;
     const owner = ownerOf(this._session.branches, branch, tick);
-    return { branch: owner?.name ?? branch, start: Math.max(this.tape.start, owner?.parent === null ? 0 : (owner?.at ?? 0)) };
+    return {
+      branch: owner?.name ?? branch,
+      start: Math.max(this.tape.start, owner?.parent === null ? 0 : (owner?.at ?? 0)),
+    };
   }
 }
 
@@ -67,13 +70,23 @@ export function openClip(clip, rate) {
       element("span", {}, `${text} · ${size(recording.bytes)}`),
     );
   const video = element("video.clip", {
-    src: clip.video.url, autoplay: true, loop: true, muted: true, controls: true, playsInline: true,
+    src: clip.video.url,
+    autoplay: true,
+    loop: true,
+    muted: true,
+    controls: true,
+    playsInline: true,
   });
   openDialog(
     "Your recording",
     video,
     element("p.dim", {}, `${clip.ticks} ticks, ${(clip.ticks / rate).toFixed(1)} s of world time.`),
-    element("div.dialog-end", {}, link(clip.events, "Events (JSONL)", "secondary"), link(clip.video, "Clip (mp4)", "primary")),
+    element(
+      "div.dialog-end",
+      {},
+      link(clip.events, "Events (JSONL)", "secondary"),
+      link(clip.video, "Clip (mp4)", "primary"),
+    ),
   );
 }
 

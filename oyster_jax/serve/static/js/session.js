@@ -47,7 +47,11 @@ export class Session {
     this.connection = new Connection(id, role);
     this._seen = new Seen();
     this._lanes = [0, 1].map(
-      () => new Pictures((frame, picture) => this._draw(frame, picture), (fault) => this.trouble.tell(fault)),
+      () =>
+        new Pictures(
+          (frame, picture) => this._draw(frame, picture),
+          (fault) => this.trouble.tell(fault),
+        ),
     );
     this.connection.frames.listen((frame) => this._lanes[frame.lane]?.take(frame));
     this.connection.events.listen((event) => this._hear(event));

@@ -14,13 +14,19 @@ export function openSettings(player) {
   };
   const why = player.canVideo
     ? "A third of the bytes or less; pixels are not exact. For thin links."
-    : "Not possible here: it needs WebCodecs in the browser (and https, away from this machine) and H.264 in the server.";
+    : "Not possible here: the browser needs WebCodecs (and https, away from this machine), the server H.264.";
   openDialog(
     "Pictures",
     element(
       "div.choices",
       { role: "radiogroup", "aria-label": "How pictures travel" },
-      choice("JPEG", "One by one, as exact as the eye can see; seen moments stay in this page for scrubbing.", !video, false, () => change(false)),
+      choice(
+        "JPEG",
+        "One by one, as exact as the eye can see; seen moments stay in this page for scrubbing.",
+        !video,
+        false,
+        () => change(false),
+      ),
       choice("H.264", why, video, !player.canVideo, () => change(true)),
     ),
   );
@@ -36,5 +42,10 @@ export function openSettings(player) {
  */
 function choice(name, why, checked, disabled, choose) {
   const input = element("input", { type: "radio", name: "codec", value: name, checked, disabled, onchange: choose });
-  return element("label.choice", {}, input, element("span", {}, element("strong", {}, name), element("span.dim", {}, why)));
+  return element(
+    "label.choice",
+    {},
+    input,
+    element("span", {}, element("strong", {}, name), element("span.dim", {}, why)),
+  );
 }

@@ -25,7 +25,13 @@ export function openShare(session) {
  * @returns {HTMLElement}
  */
 function line(name, why, address) {
-  const field = element("input", { type: "text", readOnly: true, value: address, "aria-label": name, onfocus: () => field.select() });
+  const field = element("input", {
+    type: "text",
+    readOnly: true,
+    value: address,
+    "aria-label": name,
+    onfocus: () => field.select(),
+  });
   const copy = () =>
     navigator.clipboard
       ? navigator.clipboard.writeText(address).then(() => notice("Link copied."), complain)

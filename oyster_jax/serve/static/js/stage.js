@@ -78,6 +78,6 @@ export class Stage {
 
   _screen() {
     const { width, height, view, title } = this._world;
-    return new Screen({ width, height, view, name: title });
+    return new Screen({ width, height, view: view ?? 0, name: title });
   }
 }

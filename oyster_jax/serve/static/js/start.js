@@ -37,7 +37,15 @@ export class Start {
     this.element = element(
       "section.start",
       { "aria-label": `Begin ${about.world.title}` },
-      element("div.ways", { role: "tablist", "aria-label": "How it begins", onkeydown: (/** @type {KeyboardEvent} */ e) => this._key(e) }, ...this._tabs),
+      element(
+        "div.ways",
+        {
+          role: "tablist",
+          "aria-label": "How it begins",
+          onkeydown: (/** @type {KeyboardEvent} */ e) => this._key(e),
+        },
+        ...this._tabs,
+      ),
       this._panel,
       this._go,
     );
@@ -91,7 +99,14 @@ export class Start {
   /** @returns {Node[]} */
   _dream() {
     const roll = () => Math.floor(Math.random() * SEEDS);
-    const input = element("input.seed", { type: "number", min: "0", max: "2147483647", step: "1", value: String(roll()), id: "seed" });
+    const input = element("input.seed", {
+      type: "number",
+      min: "0",
+      max: "2147483647",
+      step: "1",
+      value: String(roll()),
+      id: "seed",
+    });
     const read = () => {
       const seed = Number(input.value);
       this._ready(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31 && input.value !== "" ? { seed } : null);
@@ -100,7 +115,12 @@ export class Start {
     input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => event.code === "Enter" && this._enter());
     const dice = element(
       "button.tool",
-      { type: "button", "aria-label": "Another seed", title: "Another seed", onclick: () => ((input.value = String(roll())), read()) },
+      {
+        type: "button",
+        "aria-label": "Another seed",
+        title: "Another seed",
+        onclick: () => ((input.value = String(roll())), read()),
+      },
       icon("dice"),
     );
     read();
@@ -112,7 +132,11 @@ export class Start {
 
   /** @returns {Node[]} */
   _moment() {
-    const grid = element("div.moments", { role: "radiogroup", "aria-label": "Recorded moments" }, element("div.spinner", {}));
+    const grid = element(
+      "div.moments",
+      { role: "radiogroup", "aria-label": "Recorded moments" },
+      element("div.spinner", {}),
+    );
     rest.prompts(this._about.world.name).then((prompts) => {
       const made = prompts.map((prompt) => {
         const choose = () => this._ready({ prompt: prompt.name });
@@ -134,7 +158,12 @@ export class Start {
 
   /** @returns {Node[]} */
   _image() {
-    const input = element("input", { type: "file", accept: PICTURES, id: "picture", onchange: () => input.files?.[0] && take(input.files[0]) });
+    const input = element("input", {
+      type: "file",
+      accept: PICTURES,
+      id: "picture",
+      onchange: () => input.files?.[0] && take(input.files[0]),
+    });
     const found = element("div.found", { "aria-live": "polite" });
     const drop = element(
       "label.drop",
@@ -156,7 +185,10 @@ export class Start {
         complain(error);
       }
     };
-    drop.addEventListener("dragover", (/** @type {DragEvent} */ event) => (event.preventDefault(), drop.toggleAttribute("data-over", true)));
+    drop.addEventListener(
+      "dragover",
+      (/** @type {DragEvent} */ event) => (event.preventDefault(), drop.toggleAttribute("data-over", true)),
+    );
     drop.addEventListener("dragleave", () => drop.toggleAttribute("data-over", false));
     drop.addEventListener("drop", (/** @type {DragEvent} */ event) => {
       event.preventDefault();
@@ -174,7 +206,12 @@ export class Start {
  */
 function verdict(upload) {
   const side = (/** @type {string} */ source, /** @type {string} */ text) =>
-    element("figure", {}, element("img.pixels", { src: source, alt: text, width: 96, height: 96 }), element("figcaption.dim", {}, text));
+    element(
+      "figure",
+      {},
+      element("img.pixels", { src: source, alt: text, width: 96, height: 96 }),
+      element("figcaption.dim", {}, text),
+    );
   return [
     side(upload.picture, "your picture"),
     side(upload.shown, "as the world sees it"),

@@ -36,12 +36,7 @@ export class Timeline {
     this._lines = drawing("g");
     this._path = drawing("g", { class: "path" });
     this._tape = drawing("rect", { class: "tape", height: 8, rx: 4, visibility: "hidden" });
-    this._handle = drawing(
-      "g",
-      { class: "handle" },
-      drawing("line", { y1: 0, y2: 0 }),
-      drawing("circle", { r: 6.5 }),
-    );
+    this._handle = drawing("g", { class: "handle" }, drawing("line", { y1: 0, y2: 0 }), drawing("circle", { r: 6.5 }));
     this._picture = drawing("svg", { class: "tracks" }, this._lines, this._path, this._tape, this._handle);
     this._glance = element("canvas", { width: 64, height: 64 });
     this._tip = element("div.tip", { "aria-hidden": "true", hidden: true }, this._glance, element("span", {}));
@@ -148,7 +143,10 @@ export class Timeline {
     const made = [drawing("line", { class: "branch", "data-branch": branch.name, x1: from, x2: to, y1: y, y2: y })];
     if (branch.parent !== null) {
       const above = this._y(parentRow);
-      made.push(drawing("path", { class: "fork", d: `M${from} ${above}V${y}` }), drawing("circle", { class: "fork", cx: from, cy: above, r: 3 }));
+      made.push(
+        drawing("path", { class: "fork", d: `M${from} ${above}V${y}` }),
+        drawing("circle", { class: "fork", cx: from, cy: above, r: 3 }),
+      );
     }
     for (const label of branch.labels) {
       const x = this._x(label.tick);
@@ -192,9 +190,11 @@ export class Timeline {
       const y = this._y(this._rows?.get(part.branch.name) ?? 0);
       return { ...part, y, ahead: "ahead" in part };
     });
-    const lines = parts.reverse().map(({ from, to, y, ahead }) =>
-      drawing("line", { class: ahead ? "ahead" : "lived", x1: this._x(from), x2: this._x(to), y1: y, y2: y }),
-    );
+    const lines = parts
+      .reverse()
+      .map(({ from, to, y, ahead }) =>
+        drawing("line", { class: ahead ? "ahead" : "lived", x1: this._x(from), x2: this._x(to), y1: y, y2: y }),
+      );
     this._path.replaceChildren(...lines);
   }
 
@@ -278,7 +278,8 @@ export class Timeline {
   _showTip(event, place) {
     const box = this.element.getBoundingClientRect();
     const text = this._tip.lastElementChild;
-    if (text) text.textContent = `${clock(place.tick, this._about.rate, true)} · tick ${place.tick} · ${place.branch}`;
+    const time = clock(place.tick, this._about.rate, true);
+    if (text) text.textContent = `${time} · tick ${place.tick} · ${place.branch}`;
     this._tip.hidden = false;
     const half = this._tip.offsetWidth / 2;
     this._tip.style.left = `${Math.min(box.width - half, Math.max(half, event.clientX - box.left))}px`;
@@ -293,8 +294,12 @@ export class Timeline {
     const second = Math.round(this._about.rate);
     /** @type {Record<string, number>} */
     const wanted = {
-      ArrowLeft: tick - 1, ArrowRight: tick + 1, PageUp: tick + second, PageDown: tick - second,
-      Home: 0, End: this._end(branch),
+      ArrowLeft: tick - 1,
+      ArrowRight: tick + 1,
+      PageUp: tick + second,
+      PageDown: tick - second,
+      Home: 0,
+      End: this._end(branch),
     };
     if (event.code === "ArrowUp" || event.code === "ArrowDown") {
       const names = [...(this._rows?.keys() ?? [])];

@@ -29,10 +29,17 @@ export const COMMANDS = /** @type {const} */ ([
 /** @typedef {(typeof COMMANDS)[number][3] | "reset"} Command */
 
 export class Transport {
-  /** @param {{rate: number, spectator: boolean, do: (command: Command) => void, speed: (factor: number) => void}} about */
+  /**
+   * @param {{rate: number, spectator: boolean, do: (command: Command) => void, speed: (factor: number) => void}} about
+   */
   constructor(about) {
     this._rate = about.rate;
-    const button = (/** @type {string} */ picture, /** @type {string} */ name, /** @type {Command} */ command, kind = "tool") => {
+    const button = (
+      /** @type {string} */ picture,
+      /** @type {string} */ name,
+      /** @type {Command} */ command,
+      kind = "tool",
+    ) => {
       const key = COMMANDS.find(([, , , each]) => each === command)?.[1];
       const made = iconButton({ icon: picture, name, key, class: kind, onclick: () => about.do(command) });
       made.dataset.command = command;
@@ -82,9 +89,20 @@ export class Transport {
     ];
     const spectator = [
       element("div.transport-time", {}, element("span.badge", {}, "You are watching"), this._time),
-      element("div.transport-tools", {}, button("camera", "Screenshot", "shot"), this._entities, this._figures, button("full", "Whole screen", "full")),
+      element(
+        "div.transport-tools",
+        {},
+        button("camera", "Screenshot", "shot"),
+        this._entities,
+        this._figures,
+        button("full", "Whole screen", "full"),
+      ),
     ];
-    this.element = element("div.transport", { role: "toolbar", "aria-label": "Player" }, ...(about.spectator ? spectator : player));
+    this.element = element(
+      "div.transport",
+      { role: "toolbar", "aria-label": "Player" },
+      ...(about.spectator ? spectator : player),
+    );
   }
 
   /** @param {import("./messages.js").Status} status */

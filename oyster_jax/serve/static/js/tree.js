@@ -84,6 +84,8 @@ export function clock(ticks, rate, tenths = false) {
   const seconds = Math.max(0, ticks / rate);
   const minutes = Math.floor(seconds / 60);
   const rest = seconds - 60 * minutes;
-  const shown = tenths ? (Math.floor(rest * 10) / 10).toFixed(1).padStart(4, "0") : String(Math.floor(rest)).padStart(2, "0");
+  const shown = tenths
+    ? (Math.floor(rest * 10) / 10).toFixed(1).padStart(4, "0")
+    : String(Math.floor(rest)).padStart(2, "0");
   return `${minutes}:${shown}`;
 }

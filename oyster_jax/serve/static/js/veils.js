@@ -62,14 +62,23 @@ function veilOf(player, now) {
   const { session } = player;
   const home = button("All worlds", player.leave, "secondary");
   if (now.phase === "lost")
-    return { title: "Connection lost", text: "Trying again. Your session is kept; it goes on where it was.", busy: true };
+    return {
+      title: "Connection lost",
+      text: "Trying again. Your session is kept; it goes on where it was.",
+      busy: true,
+    };
   if (now.phase === "closed" && now.sentence) {
     const again = AGAIN.get(now.code ?? 0);
     const actions = again ? [button(again, player.again), home] : [home];
     return { title: "This session is closed", text: now.sentence, actions };
   }
   if (session.status?.phase !== "ended") return null;
-  const more = button("Ten minutes more", () => session.extend(MORE).then(() => session.resume()).catch(complain));
+  const more = button("Ten minutes more", () =>
+    session
+      .extend(MORE)
+      .then(() => session.resume())
+      .catch(complain),
+  );
   const actions = session.role === "player" ? [more, home] : [home];
   return { title: "Time is up", text: "Rewind to any moment of it, or give it more time.", actions };
 }
