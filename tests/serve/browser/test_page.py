@@ -99,7 +99,7 @@ def test_the_mouse_presses_buttons_too(game: Game):
 
 
 def test_keys_are_bound_anew_and_that_is_kept(game: Game):
-    game.page.get_by_role("button", name="Keys").click()
+    game.page.get_by_role("button", name="Keys", exact=True).click()
     game.page.get_by_role("button", name="Add a key for jump").click()
     game.page.keyboard.press("KeyJ")
     expect(game.page.get_by_role("button", name="Remove J from jump")).to_be_visible()

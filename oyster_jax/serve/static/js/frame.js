@@ -28,7 +28,7 @@ const FLAG = Object.freeze({ paused: 1, ended: 2, jumped: 4, terminal: 8 });
  * @property {number} remaining seconds of world time.
  * @property {number} dropped frames that were left out since the last one.
  * @property {number} bytes of the whole message.
- * @property {Uint8Array} picture
+ * @property {Uint8Array<ArrayBuffer>} picture
  * @property {number} received when it came, as `performance.now()`.
  */
 

@@ -1,6 +1,6 @@
 /** The dialog of keys: which key presses which button (and how to change it), and what other keys do. */
 
-import { codesOf, keyName, saveBindings, usualBindings } from "./bindings.js";
+import { codesOf, keyName, saveBindings, shownButtons, usualBindings } from "./bindings.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
 
@@ -16,6 +16,9 @@ export function openHelp(about) {
   /** @type {string | null} the button that waits for its key */
   let waiting = null;
   const rows = element("div.binding-rows");
+  const more = element("div.binding-rows");
+  const shown = shownButtons(about.buttons);
+  const others = about.buttons.filter((button) => !shown.includes(button));
 
   const keep = (/** @type {Bindings} */ changed, /** @type {string | null} */ chosen = null, usual = false) => {
     bindings = changed;
@@ -24,9 +27,10 @@ export function openHelp(about) {
     draw(chosen);
   };
   const draw = (/** @type {string | null} */ chosen = null) => {
-    rows.replaceChildren(...about.buttons.map(row));
+    rows.replaceChildren(...shown.map(row));
+    more.replaceChildren(...others.map(row));
     // The keyboard stays where it was although the button is another one now.
-    if (chosen !== null) rows.querySelector(`[data-add="${chosen}"]`)?.focus();
+    if (chosen !== null) [rows, more].forEach((each) => each.querySelector(`[data-add="${chosen}"]`)?.focus());
   };
   const row = (/** @type {string} */ button) => {
     const caps = codesOf(bindings, button).map((code) =>
@@ -77,6 +81,7 @@ export function openHelp(about) {
     "Keys",
     element("h3", {}, "Buttons of this world"),
     rows,
+    others.length ? element("details", {}, element("summary", {}, `${others.length} further buttons`), more) : "",
     usual,
     element("h3", {}, "Player"),
     commands,

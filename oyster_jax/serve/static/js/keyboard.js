@@ -22,6 +22,8 @@ export class Keyboard {
     const options = { signal: this._listeners.signal };
     addEventListener("keydown", (event) => this._press(event), options);
     addEventListener("keyup", (event) => this._release(event), options);
+    // What the mouse has clicked does not keep the keyboard, or the next jump would click it again.
+    addEventListener("click", (event) => event.detail > 0 && letGo(event.target), options);
   }
 
   /** Forgets which keys are down. */
@@ -60,6 +62,12 @@ export class Keyboard {
   _tell(event) {
     this._held.set("keyboard", this._down.values(), event.timeStamp);
   }
+}
+
+/** @param {EventTarget | null} clicked */
+function letGo(clicked) {
+  const button = clicked instanceof Element ? clicked.closest("button") : null;
+  if (button && !button.closest("dialog")) button.blur();
 }
 
 /**

@@ -30,11 +30,12 @@ export class Pad {
       element("div.pad-steer", {}, ...side(true)),
       element("div.pad-act", {}, ...side(false)),
     );
-    for (const kind of ["pointerdown", "pointermove"]) this.element.addEventListener(kind, (e) => this._touch(e));
+    for (const kind of ["pointerdown", "pointermove"])
+      this.element.addEventListener(kind, (/** @type {PointerEvent} */ e) => this._touch(e));
     this._listeners = new AbortController();
     for (const kind of ["pointerup", "pointercancel"])
       addEventListener(kind, (e) => this._lift(/** @type {PointerEvent} */ (e)), { signal: this._listeners.signal });
-    this.element.addEventListener("contextmenu", (event) => event.preventDefault());
+    this.element.addEventListener("contextmenu", (/** @type {Event} */ event) => event.preventDefault());
     held.changed.listen(({ held: down }) => this._show(down));
   }
 

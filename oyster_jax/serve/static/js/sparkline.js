@@ -34,7 +34,7 @@ export class Sparkline {
     context.clearRect(0, 0, width, height);
     if (this._values.length < 2) return;
     const low = this._about.low ?? Math.min(...this._values);
-    const high = Math.max(this._about.high ?? Math.max(...this._values), low + 1e-6);
+    const high = Math.max(this._about.high ?? 1.4 * Math.max(...this._values), low + 1e-6);
     const step = width / ((this._about.size ?? 120) - 1);
     const begin = width - step * (this._values.length - 1);
     const y = (/** @type {number} */ value) =>

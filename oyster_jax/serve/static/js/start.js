@@ -13,7 +13,7 @@ const SEEDS = 10_000;
 
 const WAYS = /** @type {const} */ ([
   ["dream", "Dream", "dream"],
-  ["moment", "Recorded moment", "moment"],
+  ["moment", "Moment", "moment"],
   ["image", "Your picture", "image"],
 ]);
 

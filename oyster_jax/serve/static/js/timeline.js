@@ -9,8 +9,9 @@ import { clock, layOut, ownerOf, pathTo } from "./tree.js";
 
 const ROW = 20;
 const TOP = 12;
-/** Room at both ends of the lines, so that the handle is never cut. */
+/** Room at both ends of the lines, so that the handle is never cut, and for a time in numbers. */
 const SIDE = 10;
+const NUMBER = 34;
 /** The least that is shown, in seconds, and by how much the axis grows when it is full. */
 const LEAST = 20;
 const GROWTH = 1.3;
@@ -126,6 +127,7 @@ export class Timeline {
     for (let second = step; second < seconds; second += step) {
       const x = this._x(second * this._about.rate);
       marks.push(drawing("line", { class: "mark", x1: x, x2: x, y1: 0, y2: height }));
+      if (x + NUMBER > this._width) continue;
       const text = drawing("text", { class: "mark", x: x + 4, y: 9 });
       text.textContent = clock(second, 1);
       marks.push(text);

@@ -63,45 +63,35 @@ export class Transport {
       },
       ...SPEEDS.map((speed) => element("option", { value: String(speed), selected: speed === 1 }, `${speed}×`)),
     );
-    const player = [
-      element(
-        "div.transport-time",
-        {},
-        button("reset", "Back to the beginning", "reset"),
-        button("back", "One tick back", "back"),
-        this._toggle,
-        button("step", "One tick forward", "step"),
-        button("end", "To the end of this branch", "end"),
-        this._speed,
-        this._time,
-      ),
-      element(
-        "div.transport-tools",
-        {},
-        this._record,
-        button("camera", "Screenshot", "shot"),
-        button("label", "Label this moment", "label"),
-        button("branch", "New branch from here", "branch"),
-        this._entities,
-        this._figures,
-        button("full", "Whole screen", "full"),
-      ),
-    ];
-    const spectator = [
-      element("div.transport-time", {}, element("span.badge", {}, "You are watching"), this._time),
-      element(
-        "div.transport-tools",
-        {},
-        button("camera", "Screenshot", "shot"),
-        this._entities,
-        this._figures,
-        button("full", "Whole screen", "full"),
-      ),
-    ];
+    const shot = button("camera", "Screenshot", "shot");
+    const full = button("full", "Whole screen", "full");
+    const time = about.spectator
+      ? [element("span.badge", {}, "You are watching"), this._time]
+      : [
+          button("reset", "Back to the beginning", "reset"),
+          button("back", "One tick back", "back"),
+          this._toggle,
+          button("step", "One tick forward", "step"),
+          button("end", "To the end of this branch", "end"),
+          this._speed,
+          this._time,
+        ];
+    const tools = about.spectator
+      ? [shot, this._entities, this._figures, full]
+      : [
+          this._record,
+          shot,
+          button("label", "Label this moment", "label"),
+          button("branch", "New branch from here", "branch"),
+          this._entities,
+          this._figures,
+          full,
+        ];
     this.element = element(
       "div.transport",
       { role: "toolbar", "aria-label": "Player" },
-      ...(about.spectator ? spectator : player),
+      element("div.transport-time", {}, ...time),
+      element("div.transport-tools", {}, ...tools),
     );
   }
 
