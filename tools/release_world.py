@@ -8,6 +8,7 @@
 CARD.md is written by people and left alone; read it again when the weights or figures have changed.
 """
 
+import collections
 import contextlib
 import dataclasses
 import importlib.util
@@ -50,7 +51,7 @@ class Weights:
     name: str
     """What the world will be called."""
     earlier: tuple[Path, ...] = ()
-    """Runs that this one was begun from (--init-from); their cost counts too."""
+    """Runs, and worlds that were released, that this one was begun from (--init-from); their cost counts too."""
     licence: str = "Apache-2.0"
     """SPDX name of the licence of the weights."""
     out: Path | None = None
@@ -174,12 +175,20 @@ def _experiment(path: Path) -> ExperimentConfig:
 
 def _cost(config: ExperimentConfig, runs: Iterable[Path]) -> dict[str, Any]:
     """Returns steps and hours of computing of each stage, over all runs, and on what."""
-    cost: dict[str, Any] = {"hours": 0.0}
-    runs = list(runs)
-    for stage, training in ({"tokenizer": config.tokenizer_training} | config.dynamics_stages).items():
-        steps, hours = zip(*(_stage_cost(run / stage / "metrics.jsonl", training) for run in runs), strict=True)
-        cost |= {f"{stage}_steps": sum(steps), "hours": round(cost["hours"] + sum(hours), 2)}
-    return cost | {"machine": {name: machine()[name] for name in ("processor", "cores")}}
+    stages = {"tokenizer": config.tokenizer_training} | config.dynamics_stages
+    if config.camera is not None:
+        stages |= {"camera": config.camera.training}
+    cost = collections.Counter({"hours": 0.0} | {f"{stage}_steps": 0 for stage in stages})
+    for run in runs:
+        if (run / RECORD).exists():
+            paid = read_record(run)["training"]["cost"]
+            cost.update({name: number for name, number in paid.items() if name != "machine"})
+            continue
+        for stage, training in stages.items():
+            steps, hours = _stage_cost(run / stage / "metrics.jsonl", training)
+            cost.update({f"{stage}_steps": steps, "hours": hours})
+    cost["hours"] = round(cost["hours"], 2)
+    return dict(cost) | {"machine": {name: machine()[name] for name in ("processor", "cores")}}
 
 
 def _stage_cost(path: Path, training: TrainConfig) -> tuple[int, float]:

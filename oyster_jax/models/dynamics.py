@@ -6,8 +6,9 @@ to the whole frame. The head mixes the trunk's features with a noisy next latent
 (shortcut forcing, see `diffusion`). A tick therefore costs trunk + K · head, not K + 1 whole networks (arXiv
 2509.24527 runs the whole network K + 1 times).
 
-With a spatial map (see `spatial_map`) the trunk is told how the camera moved and says how it will move next, and the
-head is given a draft: what the map shows there. It then predicts how the frame differs from the draft.
+With a spatial map (see `spatial_map`) a network of its own says how the camera moves next (see `camera`); the trunk is
+told how it moved and how it will, and the head is given a draft: what the map shows there. It then predicts how the
+frame differs from the draft.
 """
 
 import dataclasses
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from oyster_jax.models.action_encoder import ActionEncoder
+from oyster_jax.models.camera import Camera, CameraConfig, motion_features, told
 from oyster_jax.models.heads import Heads, HeadsConfig
 from oyster_jax.models.memory import LongRangeMemory
 from oyster_jax.models.spatial_map import CELLS, MapConfig
@@ -26,12 +28,6 @@ from oyster_jax.nn.dense import Dense, lifted
 from oyster_jax.nn.patch import merge_tokens, split_tokens
 from oyster_jax.nn.rope import rotate
 from oyster_jax.typing import Actions, Array, Bool, Float, Int32, Latents, Params, PRNGKey
-
-#: Pixels of camera motion for which a read-out of 1 stands, a usual step of a platformer.
-MOTION_SCALE = 4.0
-
-#: Wavelengths in pixels of the sines and cosines by which the trunk is told of motion.
-MOTION_WAVES = (16.0, 8.0, 4.0, 2.0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,6 +50,7 @@ class DynamicsConfig:
       memory_heads: independent associative memories a group; none switches the memory off.
       memory_features: length of their keys and values.
       map: the spatial map; None switches it off.
+      camera: what says how the camera of a map moves.
       readouts: what the heads read.
       dtype: of the matrix products.
     """
@@ -73,6 +70,7 @@ class DynamicsConfig:
     memory_heads: int = 4
     memory_features: int = 32
     map: MapConfig | None = None
+    camera: CameraConfig = CameraConfig()
     readouts: HeadsConfig = HeadsConfig()
     dtype: str = "bfloat16"
 
@@ -183,8 +181,9 @@ class Dynamics(nnx.Module):
         )
         self.out = Dense(width, inputs, rngs=rngs, scale=0.0, bias=True)
         self.readouts = Heads(config.readouts, width, config.merge, config.columns, rngs=rngs)
-        self.embed_motion = Dense(2 + 4 * len(MOTION_WAVES), width, rngs=rngs) if config.map else None
-        self.motion = Dense(config.registers * width, 2, rngs=rngs, scale=0.0, bias=True) if config.map else None
+        self.embed_motion = Dense(motion_features(), width, rngs=rngs) if config.map else None
+        self.embed_next_motion = Dense(motion_features(), width, rngs=rngs, scale=0.0) if config.map else None
+        self.camera = _camera(config, rngs) if config.map else None
 
     def tokens(
         self,
@@ -193,10 +192,12 @@ class Dynamics(nnx.Module):
         actions: Actions,
         noise: Float[Array, "*batch"],
         motion: Float[Array, "*batch 2"] | None = None,
+        next_motion: Float[Array, "*batch 2"] | None = None,
     ) -> Float[Array, "*batch slots width"]:
         """Embeds what a tick is given: its latent, the one before, the action, the noise level of the latents.
 
-        With a map also how the camera moved to the latent's frame from the one before, in pixels; zero where none was.
+        With a map also how the camera moved to the latent's frame from the one before, in pixels, zero where none was,
+        and how it will move to the next.
         """
         pair = jnp.concatenate([self._merged(latents), self._merged(previous)], axis=-1)
         x = self.embed(pair.astype(self.dtype)).astype(jnp.float32)
@@ -204,8 +205,9 @@ class Dynamics(nnx.Module):
         registers = self.registers[...]
         registers = jnp.broadcast_to(lifted(registers, x.ndim), (*x.shape[:-2], *registers.shape))
         given = self.actions(actions) + self.noise_level(noise)
-        if motion is not None and self.embed_motion is not None:
-            given = given + self._moved(self.embed_motion, motion)
+        for moved, embed in ((motion, self.embed_motion), (next_motion, self.embed_next_motion)):
+            if moved is not None and embed is not None:
+                given = given + embed(told(moved))
         return jnp.concatenate([x, registers], axis=-2) + given[..., None, :]
 
     def features_of_sequence(self, x: Float[Array, "batch ticks slots width"], window: Int32[Array, ""] | int) -> Array:
@@ -249,24 +251,6 @@ class Dynamics(nnx.Module):
         out = split_tokens(out, self.config.merge, self.config.columns // self.config.merge)
         return out if draft is None else out + draft[..., : self.config.channels]
 
-    def camera_motion(
-        self, features: Float[Array, "*batch slots width"], motion: Float[Array, "*batch 2"]
-    ) -> Float[Array, "*batch 2"]:
-        """Reads how the camera will move to the next frame: as it did before, `motion`, and what changes that.
-
-        Pixels a tick, x to the right and y downwards.
-        """
-        assert self.motion is not None, "only worlds with a map are asked"
-        registers = rms_norm(features[..., self.config.coarse :, :])
-        change = self.motion(registers.reshape(*registers.shape[:-2], -1).astype(self.dtype)).astype(jnp.float32)
-        return motion + MOTION_SCALE * change
-
-    @staticmethod
-    def _moved(embed: Dense, motion: Array) -> Array:
-        waves = (2 * jnp.pi) / jnp.array(MOTION_WAVES)
-        phase = (motion[..., None] * lifted(waves, motion.ndim + 1)).reshape(*motion.shape[:-1], -1)
-        return embed(jnp.concatenate([motion / MOTION_SCALE, jnp.sin(phase), jnp.cos(phase) - 1], axis=-1))
-
     def read(self, features: Float[Array, "*batch slots width"]) -> Float[Array, "*batch outputs"]:
         """Reads reward, end and entities of the coming tick."""
         places = self.config.coarse
@@ -284,6 +268,20 @@ def init(config: DynamicsConfig, key: PRNGKey) -> Params:
 def bind(config: DynamicsConfig, params: Params) -> Dynamics:
     """Returns the dynamics with `params` in it, for use inside a traced function."""
     return functional.bind(Dynamics, config, params)
+
+
+def init_camera(config: DynamicsConfig, key: PRNGKey) -> Params:
+    """Draws the parameters of a dynamics' camera alone, `init(config, key)["camera"]` but for the numbers."""
+    return functional.init(_camera, config, key)
+
+
+def bind_camera(config: DynamicsConfig, params: Params) -> Camera:
+    """Returns the camera of a dynamics with `params` in it, for use inside a traced function."""
+    return functional.bind(_camera, config, params)
+
+
+def _camera(config: DynamicsConfig, rngs: nnx.Rngs) -> Camera:
+    return Camera(config.camera, config.columns, config.channels, config.actions, rngs=rngs)
 
 
 def empty_history(config: DynamicsConfig) -> tuple[Array, Array | None]:

@@ -33,18 +33,36 @@ SEEN = 255
 #: depends on how a program was compiled.
 FRACTIONS = 64
 
-#: Sides of the squares of pixels that become one, and linearised steps on pictures that coarse.
-type Pyramid = tuple[tuple[int, int], ...]
-
-#: For frames whose place is only guessed, and for frames that were drawn for their place.
-SEARCH: Pyramid = ((4, 4), (2, 2), (1, 2))
-TOUCH: Pyramid = ((1, 2),)
-
 #: Holds a registration still where the view has no edges; in squared brightness, summed over pixels.
 STILLNESS = 1e4
 
+#: Difference in any colour, of 255, below which a place keeps the pixel that it has. Frames that a world draws are a
+#: little blurred, and written over each other again and again they would blur what was once seen sharply; what differs
+#: by more has moved. With the true camera, 32 ticks alone: seen region 22.1 dB, and 20.8 where all is written.
+CHANGED = 96
+
 #: Cells a side into which a patch's coverage is divided.
 CELLS = 2
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Registration:
+    """How the place of a frame is corrected by what it shows.
+
+    Attributes:
+      pyramid: sides of the squares of pixels that become one, and linearised steps on pictures that coarse.
+      trust: share of a correction of less than a pixel that is made. A frame's place is read to 0.2 pixels, and a camera
+        that has learned how it moves knows better; over 8 ticks, with all of it sideways errors of 0.30 pixels became
+        0.14, upright ones of 0.16 became 0.05.
+    """
+
+    pyramid: tuple[tuple[int, int], ...]
+    trust: float = 1.0
+
+
+#: For frames that are given, and for frames that were drawn for their place.
+SEARCH = Registration(pyramid=((4, 4), (2, 2), (1, 2)), trust=0.3)
+TOUCH = Registration(pyramid=((1, 2),), trust=0.1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,8 +84,8 @@ def blank(config: MapConfig) -> Canvas:
 
 
 def write(canvas: Canvas, position: Float32[Array, "2"], frame: Frame) -> Canvas:
-    """Returns the canvas with a frame on it; see `exchange`."""
-    return _pasted(canvas, position, _drawn(position, frame))
+    """Returns the canvas with what a frame changes on it; see `exchange`."""
+    return exchange(canvas, position, frame)[0]
 
 
 def exchange(canvas: Canvas, position: Float32[Array, "2"], frame: Frame) -> tuple[Canvas, Patch]:
@@ -84,7 +102,7 @@ def exchange(canvas: Canvas, position: Float32[Array, "2"], frame: Frame) -> tup
     covered = _cut(canvas, position, *frame.shape[:2])
     # What is covered must be read before it is written over, or the compiler keeps a copy of the whole canvas.
     covered, frame = jax.lax.optimization_barrier((covered, frame))
-    return write(canvas, position, frame), covered
+    return _pasted(canvas, position, _changed(covered, _drawn(position, frame))), covered
 
 
 def keep(sound: Bool[Array, ""], canvas: Canvas, position: Float32[Array, "2"], covered: Patch) -> Canvas:
@@ -113,7 +131,7 @@ def look(
     return jnp.minimum(colours, 255).astype(jnp.uint8), seen[..., 0].astype(jnp.float32) / whole
 
 
-def registered(canvas: Canvas, position: Float32[Array, "2"], frame: Frame, pyramid: Pyramid) -> Float32[Array, "2"]:
+def registered(canvas: Canvas, position: Float32[Array, "2"], frame: Frame, how: Registration) -> Float32[Array, "2"]:
     """Returns where a frame fits best what the canvas shows, near `position`.
 
     Least squares on the linearised shift, over all pixels that were seen (Lucas and Kanade 1981, IJCAI), from coarse to
@@ -123,7 +141,7 @@ def registered(canvas: Canvas, position: Float32[Array, "2"], frame: Frame, pyra
       canvas: what was seen before.
       position: of the frame's corner as far as is known.
       frame: uint8 `[height, width, 3]`.
-      pyramid: how often, and on how coarse pictures.
+      how: on how coarse pictures, and how far it is believed.
     """
 
     def step(size: int, position: Array) -> Array:
@@ -137,9 +155,12 @@ def registered(canvas: Canvas, position: Float32[Array, "2"], frame: Frame, pyra
         shift = size * jnp.stack([yy * dx - xy * dy, xx * dy - xy * dx]) / (xx * yy - xy * xy)
         return position + jnp.clip(shift, -3.0, 3.0)
 
-    for size, times in pyramid:
-        position = jax.lax.fori_loop(0, times, lambda _, position, size=size: step(size, position), position)
-    return position
+    found = position
+    for size, times in how.pyramid:
+        found = jax.lax.fori_loop(0, times, lambda _, found, size=size: step(size, found), found)
+    correction = found - position
+    small = jnp.max(jnp.abs(correction)) < 1.0
+    return position + jnp.where(small, how.trust, 1.0) * correction
 
 
 def cell_coverage(coverage: Float[Array, "*batch height width"], patch: int) -> Float[Array, "*batch tokens cells"]:
@@ -168,6 +189,13 @@ def _drawn(position: Array, frame: Frame) -> Patch:
     pixels = (pixels + FRACTIONS**2 // 2) // FRACTIONS**2
     seen = jnp.full((*frame.shape[:2], 1), SEEN, jnp.uint8)
     return jnp.concatenate([pixels.astype(jnp.uint8), seen], axis=-1)
+
+
+def _changed(before: Patch, drawn: Patch) -> Patch:
+    """Returns what a drawn frame leaves of the pixels that were there before: those that it does not change much."""
+    difference = jnp.max(jnp.abs(drawn.astype(jnp.int32) - before.astype(jnp.int32)), axis=-1, keepdims=True)
+    # A pixel that was never seen differs in its fourth number, by all there is.
+    return jnp.where(difference < CHANGED, before, drawn)
 
 
 def _cut(canvas: Canvas, position: Array, height: int, width: int) -> Patch:

@@ -10,6 +10,7 @@ from oyster_jax.core.spec import WorldSpec
 from oyster_jax.core.state import Status, WorldState
 from oyster_jax.diffusion.sampler import sample
 from oyster_jax.models import dynamics, heads, spatial_map, tokenizer
+from oyster_jax.models.camera import CameraConfig
 from oyster_jax.models.dynamics import Dynamics, DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.models.spatial_map import MapConfig
@@ -89,9 +90,8 @@ class WorldNetwork:
         empty = self._empty(key)
 
         def denoise(noisy: Array, signal: Array, size: Array) -> Array:
-            x = model.tokens(
-                noisy, empty.latent, jnp.int32(model.actions.begin), 1 - signal, empty.memory.get("motion")
-            )
+            still = empty.memory.get("motion")
+            x = model.tokens(noisy, empty.latent, jnp.int32(model.actions.begin), 1 - signal, still, still)
             ring, memory = empty.cache["ring"], empty.memory.get("associative")
             features, _, _ = model.features_of_step(x, ring, memory, empty.step)
             return model.denoise(features, noisy, signal, size)
@@ -194,7 +194,8 @@ class WorldNetwork:
             readouts = data["dynamics"]["readouts"]
             readouts = HeadsConfig(**readouts | {"entity_types": tuple(readouts["entity_types"])})
             canvas = data["dynamics"].get("map")
-            parts = {"readouts": readouts, "map": MapConfig(**canvas) if canvas else None}
+            camera = CameraConfig(**data["dynamics"]["camera"])
+            parts = {"readouts": readouts, "map": MapConfig(**canvas) if canvas else None, "camera": camera}
             return cls(
                 spec=spec,
                 tokenizer=TokenizerConfig(**data["tokenizer"]),
@@ -227,7 +228,7 @@ class WorldNetwork:
         model: Dynamics,
         state: WorldState,
         shown: Frame | None,
-        pyramid: spatial_map.Pyramid,
+        how: spatial_map.Registration,
         action: Action,
         noise: Array,
     ) -> tuple[Array, WorldState, spatial_map.Patch | None]:
@@ -238,18 +239,20 @@ class WorldNetwork:
           map, None without one.
         """
         memory, motion, covered = dict(state.memory), None, None
+        next_motion = None
         if self.dynamics.map and shown is not None:
-            position = spatial_map.registered(memory["canvas"], self._position(state), shown, pyramid)
+            position = spatial_map.registered(memory["canvas"], self._position(state), shown, how)
             motion = position - memory["position"]
             memory["canvas"], covered = spatial_map.exchange(memory["canvas"], position, shown)
             memory["position"] = position
-        x = model.tokens(state.latent, state.cache["previous"], action, noise, motion)
+            assert model.camera is not None, "worlds with a map have one"
+            next_motion = model.camera(state.latent, state.cache["previous"], motion, action)
+            memory["motion"] = next_motion
+        x = model.tokens(state.latent, state.cache["previous"], action, noise, motion, next_motion)
         ring, remembered = state.cache["ring"], memory.get("associative")
         features, ring, remembered = model.features_of_step(x, ring, remembered, state.step)
         if remembered is not None:
             memory["associative"] = remembered
-        if motion is not None:
-            memory["motion"] = model.camera_motion(features, motion)
         cache = state.cache | {"ring": ring, "previous": state.latent}
         return features, state.replace(cache=cache, memory=memory, readout=model.read(features)), covered
 

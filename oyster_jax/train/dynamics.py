@@ -18,6 +18,9 @@ from oyster_jax.train.loop import BatchIterator, Sample, Stage, TrainConfig
 from oyster_jax.train.step import Batch
 from oyster_jax.typing import Array, Float, Latents, Params, PRNGKey
 
+#: Pixels within which an error of the camera's motion counts by its square.
+SMOOTH = 0.05
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DynamicsLossConfig:
@@ -32,7 +35,7 @@ class DynamicsLossConfig:
       dream: weight of generating a frame from nothing.
       outcome: weight of reward and terminal read-outs.
       entities: weight of the entity read-out.
-      motion: weight of the camera's motion, which a map needs.
+      motion: weight of the camera's motion, which a map needs; the camera shares no parameters with the rest.
       motion_noise: standard deviation in pixels of the errors with which the trunk is told of it.
     """
 
@@ -77,13 +80,18 @@ def dynamics_loss(
     history, level = noisy_history(weights, latents, keys["noise"])
     if seen is not None:
         history, level = seen, jnp.zeros_like(level)
-    previous = jnp.pad(history, ((0, 0), (1, 0), (0, 0), (0, 0)))[:, :-1]
+    history, previous = with_previous(history)
     hidden = jax.random.bernoulli(keys["action"], weights.action_dropout, batch["actions"].shape)
     actions = jnp.where(hidden, UNLABELLED, batch["actions"])
     motion = told
     if told is None and config.map:
-        motion = told_motion(weights, batch["motion"], keys["motion"])
-    x = model.tokens(history, previous, actions, level, motion)
+        motion = told_motion(weights.motion_noise, batch["motion"], keys["motion"])
+    next_motion = None
+    if motion is not None:
+        assert model.camera is not None, "worlds with a map have one"
+        # Noise would hide the fractions of pixels that motion is about.
+        next_motion = model.camera(*with_previous(latents if seen is None else seen), motion, batch["actions"])
+    x = model.tokens(history, previous, actions, level, motion, jax.lax.stop_gradient(next_motion))
     features = model.features_of_sequence(x, _window(config, weights, keys["ring"]))
     drafts = batch["drafts"][:, 1:].astype(jnp.float32) if config.map else None
 
@@ -96,10 +104,15 @@ def dynamics_loss(
     parts = {"forcing": forcing, "dream": dream, **readout_losses(config, spec, model.read(features), batch)}
     loss = forcing + weights.dream * dream + weights.outcome * (parts["reward"] + parts["terminal"])
     loss = loss + weights.entities * parts["entities"]
-    if motion is not None:
-        parts["motion"] = motion_loss(model.camera_motion(features, motion), batch["motion"])
+    if next_motion is not None:
+        parts["motion"] = motion_loss(next_motion, batch["motion"])
         loss = loss + weights.motion * parts["motion"]
     return loss, parts
+
+
+def with_previous(latents: Float[Array, "batch ticks tokens channels"]) -> tuple[Array, Array]:
+    """Returns the latents of each tick and those of the tick before, which are zero at a window's first."""
+    return latents, jnp.pad(latents, ((0, 0), (1, 0), (0, 0), (0, 0)))[:, :-1]
 
 
 def noisy_history(weights: DynamicsLossConfig, latents: Array, key: PRNGKey) -> tuple[Array, Array]:
@@ -119,21 +132,21 @@ def dream_loss(model: Dynamics, objective: ObjectiveConfig, latents: Array, key:
     signal, size = draw_levels(level_key, clean.shape[:2], objective.finest, 1, 0.0)
     noisy = mix(clean, jax.random.normal(noise_key, clean.shape), signal)
     begin = jnp.full(clean.shape[:2], model.actions.begin, jnp.int32)
-    still = jnp.zeros((*clean.shape[:2], 2)) if model.motion is not None else None
-    x = model.tokens(noisy, jnp.zeros_like(clean), begin, 1 - signal, still)
+    still = jnp.zeros((*clean.shape[:2], 2)) if model.camera is not None else None
+    x = model.tokens(noisy, jnp.zeros_like(clean), begin, 1 - signal, still, still)
     features = model.features_of_sequence(x, 1)
     return jnp.mean(jnp.square(model.denoise(features, noisy, signal, size) - clean))
 
 
-def told_motion(weights: DynamicsLossConfig, motion: Float[Array, "batch ticks 2"], key: PRNGKey) -> Array:
+def told_motion(noise: Array | float, motion: Float[Array, "batch ticks 2"], key: PRNGKey) -> Array:
     """Returns the camera's motion as a world would find it: not exactly, and none at a window's first tick."""
-    found = motion + weights.motion_noise * jax.random.normal(key, motion.shape)
+    found = motion + noise * jax.random.normal(key, motion.shape)
     return found.at[:, 0].set(0.0)
 
 
 def motion_loss(read: Float[Array, "batch ticks 2"], motion: Float[Array, "batch ticks 2"]) -> Array:
-    """Returns how far the camera's motion to each next frame was misread, in pixels: absolute, but smooth below 1/4."""
-    return jnp.mean(optax.losses.huber_loss(read[:, :-1] - motion[:, 1:], delta=0.25)) / 0.25
+    """Returns how far the camera's motion to each next frame was misread, in pixels: absolute, but smooth near 0."""
+    return jnp.mean(optax.losses.huber_loss(read[:, :-1] - motion[:, 1:], delta=SMOOTH)) / SMOOTH
 
 
 def readout_losses(config: DynamicsConfig, spec: WorldSpec, readout: Array, batch: Batch) -> dict[str, Array]:

@@ -6,6 +6,7 @@ from oyster_jax.data.record import RecordConfig
 from oyster_jax.models.dynamics import DynamicsConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.models.world_model import SamplerConfig, WorldNetwork
+from oyster_jax.train.camera import CameraTraining
 from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.judge import JudgeTraining
 from oyster_jax.train.loop import TrainConfig
@@ -26,6 +27,7 @@ class ExperimentConfig:
       tokenizer_training: how it trains.
       map_jitter: standard deviation in pixels of the errors that training makes in placing what the spatial map of the
         dynamics shows, because a rollout's own camera will not be exact.
+      camera: how the dynamics' camera is trained before the rest; None where it has no map.
       dynamics: the dynamics.
       dynamics_loss: its loss.
       dynamics_training: how it trains.
@@ -45,6 +47,7 @@ class ExperimentConfig:
     dynamics_training: TrainConfig
     self_rollouts: tuple[SelfRolloutConfig, ...] = ()
     map_jitter: float = 0.3
+    camera: CameraTraining | None = None
     sampler: SamplerConfig = SamplerConfig()
     judge: JudgeTraining | None = None
 

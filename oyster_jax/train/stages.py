@@ -1,4 +1,4 @@
-"""The stages of an experiment in their order: record, tokenizer, cached latents, dynamics, self-rollouts, judge."""
+"""The stages of an experiment in their order: record, tokenizer, latents, camera, dynamics, self-rollouts, judge."""
 
 import dataclasses
 import functools
@@ -18,6 +18,7 @@ from oyster_jax.frames import write_clip
 from oyster_jax.models import dynamics, inverse_dynamics, tokenizer
 from oyster_jax.models.inverse_dynamics import JudgeConfig
 from oyster_jax.models.world_model import WorldNetwork
+from oyster_jax.train.camera import camera_stage
 from oyster_jax.train.checkpoint import CheckpointError, Checkpoints, abstract_like
 from oyster_jax.train.drafts import frame_encoder
 from oyster_jax.train.dynamics import dynamics_stage
@@ -54,6 +55,14 @@ def run(config: ExperimentConfig, folder: Path, data: Path | None = None, init_f
     params = fit(stage, config.tokenizer_training, folder / stage.name, config.seed).average
     latents = cached(config, params, dataset, folder / "latents")
     stage = _begun(_dynamics_stage(config, latents, dataset, params), init_from, "dynamics")
+    if config.camera is not None:
+        trained = fit(
+            camera_stage(config.dynamics, config.camera, latents, config.seed),
+            config.camera.training,
+            folder / "camera",
+            config.seed,
+        )
+        stage = dataclasses.replace(stage, init=lambda key, init=stage.init: {**init(key), "camera": trained.average})
     learned = fit(stage, config.dynamics_training, folder / stage.name, config.seed).average
     for rollouts in config.self_rollouts:
         sample = _sampler(config.network, dataset, params)

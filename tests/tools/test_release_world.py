@@ -66,6 +66,14 @@ def test_a_run_becomes_a_world(tool, released, run):
     assert world.record["training"]["config"]["recording"]["source"]["game"] == "coinrun"
 
 
+def test_what_a_world_cost_counts_for_those_that_began_from_it(tool, released, run, tmp_path):
+    paid = load(released).record["training"]["cost"]
+    command = tool.Weights(config=CONFIG, run=run, name="next", out=tmp_path / "next", earlier=(released,))
+    cost = load(tool.release(command)).record["training"]["cost"]
+    assert cost["hours"] == pytest.approx(1.5 * paid["hours"], abs=0.011)
+    assert (cost["tokenizer_steps"], cost["dynamics_steps"]) == (300, 300)
+
+
 def test_figures_are_those_of_the_same_weights(tool, released, tmp_path):
     estimate = {"value": 21.987, "low": 21.0, "high": 22.0}
     at = {"1": estimate, "4": estimate, "8": estimate}

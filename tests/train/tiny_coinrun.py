@@ -7,10 +7,12 @@ from typing import Any
 
 from oyster_jax.data.record import RecordConfig
 from oyster_jax.data.sources.procgen import Procgen
+from oyster_jax.models.camera import CameraConfig
 from oyster_jax.models.dynamics import DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
+from oyster_jax.train.camera import CameraTraining
 from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.loop import TrainConfig
@@ -39,7 +41,13 @@ def get_config() -> ExperimentConfig:
         dynamics=DynamicsConfig(
             tokens=16, columns=4, channels=4, merge=2, features=16, heads=2, groups=1, head_depth=1, registers=2,
             window=4, memory_heads=2, memory_features=4, map=MapConfig(),
-            readouts=HeadsConfig(entity_types=(0, 2, 5)), dtype="float32",
+            camera=CameraConfig(view=2, features=16, depth=2), readouts=HeadsConfig(entity_types=(0, 2, 5)),
+            dtype="float32",
+        ),
+        camera=CameraTraining(
+            training=TrainConfig(
+                steps=6, batch=4, window=6, optimizer=OptimizerConfig(learning_rate=1e-3, warmup=1), **_OFTEN
+            )
         ),
         dynamics_loss=DynamicsLossConfig(),
         dynamics_training=TrainConfig(

@@ -94,8 +94,11 @@ class Game:
             at = int(tracks.get_attribute("aria-valuenow") or 0)
             if at == tick:
                 break
-            key = ("PageDown" if at - tick >= 15 else "ArrowLeft") if at > tick else (
-                "PageUp" if tick - at >= 15 else "ArrowRight")
+            key = (
+                ("PageDown" if at - tick >= 15 else "ArrowLeft")
+                if at > tick
+                else ("PageUp" if tick - at >= 15 else "ArrowRight")
+            )
             self.page.keyboard.press(key)
             self.page.wait_for_function(
                 "([tracks, at]) => tracks.getAttribute('aria-valuenow') !== at",

@@ -41,7 +41,11 @@ class Server:
         command = [sys.executable, "-m", "oyster_jax.cli.main", "serve", "--world", str(self._world)]
         command += ["--data", str(self._data), "--port", str(self._port)]
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
         watchdog = threading.Timer(PATIENCE, self._process.kill)
         watchdog.start()

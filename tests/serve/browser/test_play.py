@@ -61,7 +61,9 @@ def test_a_rewound_frame_is_the_one_first_seen_bit_for_bit(game: Game):
     for tick in (end - 1, 12, 3, 20):
         game.page.evaluate("() => { watched.now = {}; }")
         game.seek(tick)
-        first, now = game.page.evaluate(f"() => [watched.first, watched.now].map((seen) => seen[`1:{tick}`] ?? seen[`0:{tick}`])")
+        first, now = game.page.evaluate(
+            f"() => [watched.first, watched.now].map((seen) => seen[`1:{tick}`] ?? seen[`0:{tick}`])"
+        )
         assert now is not None
         assert now == first
     assert game.page.locator(".stage-badge").inner_text().startswith("Paused in the past")

@@ -1,0 +1,56 @@
+"""The camera's motion."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from oyster_jax.models import dynamics
+from oyster_jax.models.camera import Camera, motion_features, told
+from oyster_jax.testing import tiny_model
+
+CONFIG = tiny_model().dynamics
+LATENTS = jax.random.normal(jax.random.key(1), (2, 3, CONFIG.tokens, CONFIG.channels))
+MOTION = jnp.array([[[1.0, -2.0]] * 3, [[0.5, 0.0]] * 3])
+ACTIONS = jnp.array([[0, 1, 2], [3, 4, 5]], jnp.int32)
+
+
+def _camera(scale: float = 0.1) -> Camera:
+    params = dynamics.init_camera(CONFIG, jax.random.key(0))
+    leaves, structure = jax.tree.flatten(params)
+    keys = jax.random.split(jax.random.key(2), len(leaves))
+    noisy = [leaf + scale * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
+    return dynamics.bind_camera(CONFIG, jax.tree.unflatten(structure, noisy))
+
+
+def test_a_camera_that_learned_nothing_goes_on_as_before() -> None:
+    camera = dynamics.bind_camera(CONFIG, dynamics.init_camera(CONFIG, jax.random.key(0)))
+    np.testing.assert_array_equal(camera(LATENTS, LATENTS, MOTION, ACTIONS), MOTION)
+
+
+def test_it_reads_the_middle_of_both_frames_the_motion_and_the_action() -> None:
+    camera = _camera()
+    plain = camera(LATENTS, LATENTS, MOTION, ACTIONS)
+    corner, middle = 0, 5  # of a grid of 4 × 4, of which it sees 2 × 2
+    np.testing.assert_array_equal(camera(LATENTS.at[:, :, corner].set(0.0), LATENTS, MOTION, ACTIONS), plain)
+    for changed in (
+        camera(LATENTS.at[:, :, middle].set(0.0), LATENTS, MOTION, ACTIONS),
+        camera(LATENTS, LATENTS.at[:, :, middle].set(0.0), MOTION, ACTIONS),
+        camera(LATENTS, LATENTS, MOTION + 0.1, ACTIONS),
+        camera(LATENTS, LATENTS, MOTION, ACTIONS + 1),
+    ):
+        assert jnp.all(jnp.any(changed != plain, axis=-1))
+
+
+def test_a_chain_of_moves_equals_calls() -> None:
+    camera = _camera()
+    seen = camera.see(LATENTS, LATENTS, ACTIONS)
+    np.testing.assert_allclose(camera.move(seen, MOTION), camera(LATENTS, LATENTS, MOTION, ACTIONS), rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(2,), (5, 2), (4, 3, 2)])
+def test_motions_are_told_to_fractions_of_a_pixel(shape: tuple[int, ...]) -> None:
+    motion = jax.random.uniform(jax.random.key(3), shape, minval=-4.0, maxval=4.0)
+    features = told(motion)
+    assert features.shape == (*shape[:-1], motion_features())
+    assert float(jnp.min(jnp.max(jnp.abs(told(motion + 0.05) - features), axis=-1))) > 0.05
