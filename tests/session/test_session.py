@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from oyster_jax.core.state import Status
+from oyster_jax.session import keeper
 from oyster_jax.session.errors import SessionEndedError, SessionError
 from oyster_jax.session.status import Phase
 from oyster_jax.tree import tree_digest
@@ -106,6 +107,9 @@ def test_a_session_goes_on_with_another_number_of_devices(world, truth, tmp_path
     arguments = [tmp_path / "s", tmp_path / "f.npy", actions, str(device)]
     subprocess.run([sys.executable, "-c", child, *arguments], check=True)
     same(np.load(tmp_path / "f.npy"), truth[70:])
+    assert jax.device_count() == 1
+    with Session.open(tmp_path / "s", world) as back:
+        same([back.seek(tick) for tick in (95, 120)], [truth[95], truth[120]])
 
 
 def test_a_moved_session_goes_on(world, truth, tmp_path):
@@ -115,6 +119,21 @@ def test_a_moved_session_goes_on(world, truth, tmp_path):
     shutil.rmtree(tmp_path / "s")
     with Session.open(tmp_path / "elsewhere", world) as session:
         same([session.step(action) for action in ACTIONS[30:40]], truth[31:41])
+
+
+def test_a_session_goes_on_where_it_was_left(world, truth, tmp_path):
+    session, _ = lived(world, tmp_path / "s", 30)
+    other = session.branch(20)
+    other.step("left")
+    session.rewind(12)
+    other.close()
+    session.close()
+    with Session.open(tmp_path / "s", world) as again:
+        assert (again.branch_name, again.tick, again.ticks) == ("main", 12, 30)
+        same([again.frame, again.step(ACTIONS[12])], truth[12:14])
+        assert again.branch_name == "branch-2"
+    with Session.open(tmp_path / "s", world, branch="main") as again:
+        assert again.tick == 30
 
 
 def test_branches_share_what_they_have_in_common(world, truth, tmp_path, often):
@@ -312,9 +331,7 @@ def test_a_policy_sees_frames_and_a_script_begins_again(world, truth, tmp_path):
 
 
 def test_snapshots_are_thinned_out_to_their_budget(world, truth, tmp_path, monkeypatch, often):
-    from oyster_jax.worlds import session as module
-
-    monkeypatch.setattr(module, "SNAPSHOT_TICKS", 8)
+    monkeypatch.setattr(keeper, "SNAPSHOT_TICKS", 8)
     session = world.session(tmp_path / "s", snapshot_bytes=60_000, **ALONE)
     for action in ACTIONS:
         session.step(action)
@@ -331,10 +348,10 @@ def test_closing_leaves_no_thread_and_no_process(world, tmp_path, often):
     before = threading.active_count()
     session, _ = lived(world, tmp_path / "s", 60)
     session.flush()
-    [process] = [session._archive.snapshots._writer._process]
+    process = session._archive.snapshots._writer._process
     assert process is not None
     session.close()
-    assert process.poll() == 0
+    assert process._child.poll() == 0
     assert threading.active_count() == before
 
 
@@ -343,14 +360,19 @@ def test_the_process_that_writes_is_exchanged_before_it_grows(world, truth, tmp_
 
     monkeypatch.setattr(snapshot_writer, "LIFETIME", 2)
     session = world.session(tmp_path / "s", **ALONE)
-    processes = set()
-    for action in ACTIONS:
-        session.step(action)
-        session.flush()
-        writer = session._archive.snapshots._writer._process
-        processes.add(None if writer is None else writer.pid)
-    assert len(processes - {None}) == 3
-    assert session.timeline().branches[0].snapshots == (20, 40, 60, 80, 100, 120)
+    session.run(ACTIONS[:79])
+    session.flush()
+    writer = session._archive.snapshots._writer
+    first, successor = writer._process, writer._successor
+    # It goes on with the one that it has until the other one has begun.
+    assert first is not None
+    assert successor is not None
+    assert (first.age, successor.has_begun(60.0)) == (3, True)
+    session.run(ACTIONS[79:119])
+    session.flush()
+    assert (writer._process, writer._successor, successor.age) == (successor, None, 2)
+    assert first._child.poll() == 0
+    assert session.timeline().branches[0].snapshots == (20, 40, 60, 80, 100)
     assert session.problems == ()
     session.close()
 
