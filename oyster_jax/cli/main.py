@@ -9,6 +9,7 @@ from collections.abc import Sequence
 #: The verbs in the order in which people meet them; each is a module beside this one.
 VERBS = {
     "play": "Plays a learned world in the terminal, or writes a clip of it where there is no terminal.",
+    "serve": "Serves worlds to browsers and programs, for one or many players.",
     "rollout": "Simulates a world under given actions and writes the clip.",
     "session": "Lives in a world; shows, replays, branches, verifies and exports what was lived.",
     "worlds": "Lists the installed worlds, or shows the card of one.",
