@@ -55,14 +55,14 @@ def main(config: Config) -> int:
     bound = bind(config.host, config.port)
     server = made(served(config), stages, lambda: _tell(server, config, bound))
     print("Compiling (the first time takes a minute or two, less from then on) …", flush=True)
-    server.run(bound)
-    return 0
+    return run(server, bound)
 
 
 def served(config: Config) -> "ServeConfig":
     """Returns how the server is set up."""
     from oyster_jax.serve.limits import Tier
     from oyster_jax.serve.services import ServeConfig
+    from oyster_jax.worlds.together import SIZES
 
     if config.guest_seconds <= 0:
         raise UsageError(f"--guest-seconds must be positive, but was {config.guest_seconds:g}.")
@@ -74,6 +74,8 @@ def served(config: Config) -> "ServeConfig":
         origin=config.origin.rstrip("/"),
         guest=Tier(name="guest", duration=config.guest_seconds, mark=config.mark),
         players=config.players,
+        # Each may run another branch beside the one that is played.
+        sizes=tuple(size for size in SIZES if config.players is None or size <= 2 * config.players),
     )
 
 
@@ -121,6 +123,14 @@ def bind(host: str, port: int) -> "socket.socket":
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"Nothing can be served at {host}:{port} ({reason}); choose another --port.") from error
+
+
+def run(server: "Server", bound: "socket.socket") -> int:
+    """Serves until Ctrl-C, which is how it is meant to end."""
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(bound)
+    print("The server has ended; its sessions go on the next time.")
+    return 0
 
 
 def address(host: str, bound: "socket.socket") -> str:

@@ -35,6 +35,8 @@ from oyster_jax.worlds.session import Session
 _LOG = logging.getLogger(__name__)
 
 SERVED = "served.json"
+#: Seconds after which a session that is not whole has been given up.
+_UNFINISHED = 600.0
 _IDENTITY = re.compile(r"[0-9a-f]{16}")
 
 
@@ -204,8 +206,10 @@ class Lobby:
     def clean(self) -> None:
         """Removes what a server that was killed had not finished removing or making."""
         for path in self.folder.iterdir():
-            unfinished = _IDENTITY.fullmatch(path.name) and not is_session(path)
-            if path.is_dir() and (path.name.endswith(".gone") or unfinished):
+            unfinished = _IDENTITY.fullmatch(path.name) is not None and not is_session(path)
+            # Another server may be making one in the same folder just now.
+            is_old = time.time() - path.stat().st_mtime > _UNFINISHED
+            if path.is_dir() and (path.name.endswith(".gone") or (unfinished and is_old)):
                 shutil.rmtree(path, ignore_errors=True)
 
     def _served(self, identity: str, session: Session, stage: Stage) -> Live:

@@ -150,7 +150,7 @@ class Rest:
 
     async def ready(self, _: Request) -> Response:
         """Tells whether all is compiled and warm."""
-        ready = self._services.is_ready
+        ready = self._services.ready.is_set()
         return _answer({"ready": ready}, 200 if ready else 503)
 
     async def metrics(self, request: Request) -> Response:

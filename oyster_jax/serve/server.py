@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import re
 import socket
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,8 @@ class Server:
 
     def __init__(self, config: ServeConfig, stages: list[Stage], told: Callable[[], None] = lambda: None):
         self.services = services = Services(config, stages, told)
-        self._stopped: Callable[[BaseException | None], None] = lambda _: None
+        self._server: uvicorn.Server | None = None
+        self._error: BaseException | None = None
         rest = Rest(services, openapi.document())
         routes = [Route(route.path, getattr(rest, route.handler), methods=[route.method]) for route in openapi.ROUTES]
         self._app = Starlette(
@@ -107,7 +109,7 @@ class Server:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         task = asyncio.create_task(self.services.run())
-        task.add_done_callback(lambda done: None if done.cancelled() else self._stopped(done.exception()))
+        task.add_done_callback(lambda done: None if done.cancelled() else self.stop(done.exception()))
         try:
             yield
         finally:
@@ -168,12 +170,12 @@ class Server:
         await stream.run()
 
     def run(self, bound: socket.socket) -> None:
-        """Serves on a bound socket until the process is interrupted.
+        """Serves on a bound socket until the process is interrupted, or `stop` is called.
 
         Raises:
           Exception: what ended the server before that.
         """
-        limits, ended = self.services.limits, []
+        limits = self.services.limits
         server = uvicorn.Server(
             uvicorn.Config(
                 self.app,
@@ -194,14 +196,40 @@ class Server:
             )
         )
 
-        def stop(error: BaseException | None) -> None:
-            ended.append(error)
-            server.should_exit = True
-
-        self._stopped = stop
+        self._server = server
         server.run(sockets=[bound])
-        if ended and ended[0] is not None:
-            raise ended[0]
+        if self._error is not None:
+            raise self._error
+
+    def stop(self, error: BaseException | None = None) -> None:
+        """Ends the server, because of an error if one is given; every session is put on the disk."""
+        self._error = error
+        if self._server is not None:
+            self._server.should_exit = True
+
+    @contextlib.contextmanager
+    def beside(self, bound: socket.socket) -> Iterator[None]:
+        """Serves on a thread of its own for as long as the context lasts, and is ready within it.
+
+        Raises:
+          Exception: what ended the server before it was ready.
+        """
+        thread, ready = threading.Thread(target=self._run_beside, args=(bound,), name="server"), self.services.ready
+        thread.start()
+        try:
+            while thread.is_alive() and not ready.wait(0.05):
+                pass
+            if not ready.is_set():
+                raise self._error or RuntimeError("The server ended before it was ready.")
+            yield
+        finally:
+            self.stop(self._error)
+            thread.join()
+
+    def _run_beside(self, bound: socket.socket) -> None:
+        # What ends it is raised on the thread that waits.
+        with contextlib.suppress(Exception):
+            self.run(bound)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -209,13 +237,14 @@ def bind(host: str, port: int) -> socket.socket:
 
     Raises:
       OSError: the address is another's, or taken.
+      OverflowError: there is no such port.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
-    except OSError:
+    except (OSError, OverflowError):
         bound.close()
         raise
     return bound

@@ -5,9 +5,10 @@ import contextlib
 import dataclasses
 import logging
 import secrets
+import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from oyster_jax.serve.engine import Engine
@@ -63,11 +64,11 @@ class Services:
       told: called once all is compiled and warm.
 
     Attributes:
-      is_ready: whether all is compiled and warm.
+      ready: set once all is compiled and warm.
     """
 
     def __init__(self, config: ServeConfig, stages: list[Stage], told: Callable[[], None] = lambda: None):
-        self.config, self.limits, self.is_ready, self._told = config, config.limits, False, told
+        self.config, self.limits, self._told, self.ready = config, config.limits, told, threading.Event()
         self.duration = config.duration
         self.stages = {stage.name: stage for stage in stages}
         self.metrics = Metrics()
@@ -96,7 +97,7 @@ class Services:
         Raises:
           Refusal: it is not.
         """
-        if not self.is_ready:
+        if not self.ready.is_set():
             raise Refusal(503, "starting", "The server is still compiling its worlds; try again in some seconds.")
 
     def check_room(self) -> None:
@@ -127,10 +128,8 @@ class Services:
         try:
             for stage in self.stages.values():
                 await loop.run_in_executor(self._slow, stage.warm)
-                for size in self.config.sizes:
-                    if size > 1:
-                        await self._prepare(stage, size, self._slow)
-            self.is_ready = True
+                await self._prepare(stage, self.config.sizes)
+            self.ready.set()
             self._told()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._chores())
@@ -156,21 +155,20 @@ class Services:
 
     async def _grow(self) -> None:
         """Compiles the sizes that are left, each once so many worlds are played at once."""
-        for stage in self.stages.values():
-            for size in SIZES:
-                if size in self.config.sizes:
-                    continue
+        for size in SIZES:
+            if size not in self.config.sizes:
                 while self.engine.worlds < size:
                     await asyncio.sleep(1.0)
-                await self._prepare(stage, size, self._slow)
+                for stage in self.stages.values():
+                    await self._prepare(stage, (size,))
 
-    async def _prepare(self, stage: Stage, size: int, pool: Executor) -> None:
-        if not await asyncio.get_running_loop().run_in_executor(pool, stage.together.prepare, size):
-            _LOG.warning(
-                "%s: %d worlds at once do not compute the bits of one alone; they are stepped one by one.",
-                stage.name,
-                size,
-            )
+    async def _prepare(self, stage: Stage, sizes: Iterable[int]) -> None:
+        """Compiles batches, up to the first that does not compute what one world alone does: larger ones will not."""
+        for size in sizes:
+            if size in stage.together.seconds or stage.together.unequal:
+                continue
+            if not await asyncio.get_running_loop().run_in_executor(self._slow, stage.together.prepare, size):
+                _LOG.info("%s: %d worlds at once do not compute the bits of one alone; not used.", stage.name, size)
 
 
 def _bytes_of(folder: Path) -> int:
