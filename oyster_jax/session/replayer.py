@@ -1,5 +1,6 @@
 """Finds the state of any tick of a session: from the nearest sound snapshot, along the log."""
 
+import functools
 import time
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -176,9 +177,10 @@ class Replayer:
                 return self.begin()
             until = owner.at
 
-    @property
+    @functools.cached_property
     def _like(self) -> WorldState:
-        return jax.eval_shape(self.world.model.reset, self.world.params, jax.random.key(0))
+        # What the world has traced already: to trace its model anew takes longer than to read a snapshot.
+        return jax.eval_shape(self.world.reset)
 
 
 def _is_as_lived(owner: Branch, moment: Moment) -> bool:

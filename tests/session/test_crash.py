@@ -20,10 +20,10 @@ from tests.session.torture import tool
 def test_nothing_on_the_disk_is_lost_by_kills(stored, tmp_path):
     """As `tools/torture kill`, but shorter."""
     torture = tool("torture_kill")
-    losses = torture.kill(stored, tmp_path, times=5, seed=8, tell=lambda _: None)
+    losses = torture.kill(stored, tmp_path, times=3, seed=8, tell=lambda _: None)
     ticks, snapshots = torture.replays(stored, tmp_path / "session", losses)
     assert losses.fine, torture.outcome(losses, ticks, snapshots)
-    assert losses.kills.total() == 5
+    assert losses.kills.total() == 3
     assert ticks == sum(line.end - line.at for line in Archive(tmp_path / "session", write=False).branches.values()) > 0
 
 

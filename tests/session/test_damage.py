@@ -34,10 +34,10 @@ def copy(truth, tmp_path):
 def test_no_damage_is_silent(truth, stored, tmp_path):
     """As `tools/torture damage`, but shorter."""
     torture = tool("torture_damage")
-    outcomes = torture.damage(truth, stored, tmp_path, times=40, seed=5, every=40, tell=lambda _: None)
+    outcomes = torture.damage(truth, stored, tmp_path, times=24, seed=5, every=24, tell=lambda _: None)
     assert not outcomes.wrong, outcomes.wrong
     found = {outcome: sum(n for (_, o), n in outcomes.counts.items() if o == outcome) for _, outcome in outcomes.counts}
-    assert sum(found.values()) == 40
+    assert sum(found.values()) == 24
     assert min(found[torture.MENDED], found[torture.REFUSED], outcomes.commands.total()) > 0
 
 
