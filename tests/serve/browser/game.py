@@ -80,7 +80,6 @@ class Game:
         if self.page.locator("[data-command=toggle]").get_attribute("aria-label") == "Pause":
             self.command("toggle")
         expect(self.page.locator("[data-command=toggle]")).to_have_attribute("aria-label", "Play")
-        self.wait("watched.last.paused || watched.last.ended")
 
     def resume(self) -> None:
         self.command("toggle")
@@ -94,8 +93,11 @@ class Game:
             at = int(tracks.get_attribute("aria-valuenow") or 0)
             if at == tick:
                 break
-            key = ("PageDown" if at - tick >= 15 else "ArrowLeft") if at > tick else (
-                "PageUp" if tick - at >= 15 else "ArrowRight")
+            key = (
+                ("PageDown" if at - tick >= 15 else "ArrowLeft")
+                if at > tick
+                else ("PageUp" if tick - at >= 15 else "ArrowRight")
+            )
             self.page.keyboard.press(key)
             self.page.wait_for_function(
                 "([tracks, at]) => tracks.getAttribute('aria-valuenow') !== at",
