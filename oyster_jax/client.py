@@ -267,7 +267,12 @@ class Stream(contextlib.AbstractContextManager["Stream"]):
         self.events.append(content)
 
     def _gone(self, error: ConnectionClosed) -> ClientError:
-        told = next((event for event in reversed(self.events) if event["event"] == "closed"), None)
+        # Its last words may not have been read yet.
+        with contextlib.suppress(ConnectionClosed, TimeoutError):
+            while True:
+                if isinstance(message := self._socket.recv(0), str):
+                    self.events.append(json.loads(message))
+        told = next((event for event in reversed(self.events) if event.get("event") == "closed"), None)
         if told is None:
             return ClientError("closed", f"The server has ended the stream ({error}).")
         return ClientError(told["code"], told["message"])
