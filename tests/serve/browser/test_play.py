@@ -125,7 +125,7 @@ def test_a_recording_is_a_clip_that_plays_and_its_events(game: Game, tmp_path: P
         files[kind] = tmp_path / f"clip.{kind}"
         found.value.save_as(files[kind])
 
-    with av.open(files["mp4"], "r") as clip:
+    with av.open(str(files["mp4"])) as clip:
         frames = sum(1 for _ in clip.decode(video=0))
     lines = [json.loads(line) for line in files["jsonl"].read_text("utf-8").splitlines()]
     ticks = [line for line in lines if "action" in line]
