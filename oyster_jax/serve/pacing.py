@@ -11,6 +11,8 @@ import math
 SMALLEST, LARGEST = 2, 16
 #: Seconds over which the shortest round trip is looked for: links change.
 MEMORY = 10.0
+#: Seconds over which the frames that a client draws are counted.
+LATELY = 1.0
 
 
 class Pace:
@@ -49,7 +51,8 @@ class Window:
     """How many frames may be on their way to a client that acknowledges them, so that what it draws is fresh.
 
     As many as the link needs to be always in use, and one: the shortest round trip of the last seconds times the frames
-    a second. Frames that wait anywhere make the round trip longer, but not the shortest one.
+    a second, or those of them that the client draws where these are fewer. Frames that wait anywhere make the round
+    trip longer, but not the shortest one.
 
     Args:
       rate: frames a second.
@@ -60,6 +63,8 @@ class Window:
         self._under_way: collections.OrderedDict[int, float] = collections.OrderedDict()
         # The shortest round trips of this stretch of `MEMORY` seconds and of the one before, and when this one began.
         self._shortest, self._before, self._began = math.inf, math.inf, 0.0
+        # When acknowledgements came in lately.
+        self._drawn: collections.deque[float] = collections.deque()
 
     @property
     def round_trip(self) -> float | None:
@@ -71,7 +76,15 @@ class Window:
     def size(self) -> int:
         """How many frames may be under way."""
         trip = self.round_trip
-        return SMALLEST if trip is None else min(max(math.ceil(trip * self.rate) + 1, SMALLEST), LARGEST)
+        if trip is None:
+            return SMALLEST
+        return min(max(math.ceil(trip * min(self.rate, self._drawing)) + 1, SMALLEST), LARGEST)
+
+    @property
+    def _drawing(self) -> float:
+        """Frames that the client draws a second; infinite as long as that is not known."""
+        span = self._drawn[-1] - self._drawn[0] if self._drawn else 0.0
+        return (len(self._drawn) - 1) / span if span > LATELY / 2 else math.inf
 
     @property
     def under_way(self) -> int:
@@ -96,6 +109,9 @@ class Window:
         if frame not in self._under_way:
             return None
         trip = now - self._under_way[frame]
+        self._drawn.append(now)
+        while self._drawn[0] < now - LATELY:
+            self._drawn.popleft()
         while self._under_way and next(iter(self._under_way)) <= frame:
             self._under_way.popitem(last=False)
         if now - self._began > MEMORY:
