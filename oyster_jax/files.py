@@ -22,6 +22,16 @@ def write_whole(folder: Path, files: Mapping[str, bytes]) -> None:
                 os.fsync(file.fileno())
         for name, path in temporary.items():
             path.replace(folder / name)
+        sync_names(folder)
     finally:
         for path in temporary.values():
             path.unlink(missing_ok=True)
+
+
+def sync_names(folder: Path) -> None:
+    """Puts the names in a folder on the disk, so that not even a power failure takes those that are new."""
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -4,6 +4,7 @@
     .venv/bin/oyster eval --world coinrun --out eval-coinrun
     .venv/bin/python tools/release_world.py judge configs/coinrun_nano.py RUN oyster_jax/worlds/coinrun --data HELD_OUT
     .venv/bin/python tools/release_world.py figures oyster_jax/worlds/coinrun eval-coinrun/report.json
+    .venv/bin/python tools/release_world.py moments oyster_jax/worlds/coinrun --data HELD_OUT --at "42:63:A saw" …
 
 CARD.md is written by people and left alone; read it again when the weights or figures have changed.
 """
@@ -13,6 +14,7 @@ import contextlib
 import dataclasses
 import importlib.util
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -27,6 +29,7 @@ from oyster_jax.data.manifest import HELD_OUT
 from oyster_jax.evaluate.judge import load_judge, save_judge
 from oyster_jax.evaluate.machine import machine, versions
 from oyster_jax.files import write_whole
+from oyster_jax.serve.stage import PROMPTS, Moment, write_moment
 from oyster_jax.train.checkpoint import CheckpointError
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.judge import judge_accuracy
@@ -82,10 +85,25 @@ class Figures:
     """report.json of `oyster eval --world` this one."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Moments:
+    """Puts recorded moments into a world's folder, from which the player can begin; those that were there go."""
+
+    world: tyro.conf.Positional[Path]
+    """The world's folder."""
+    data: Path
+    """A recording of held-out levels."""
+    at: tuple[str, ...]
+    """EPISODE:TICK:TITLE, each the moment that play begins at."""
+    ticks: int = 16
+    """How many frames the world is shown, the last one being that moment."""
+
+
 type Command = (
     Annotated[Weights, tyro.conf.subcommand("weights")]
     | Annotated[JudgeOf, tyro.conf.subcommand("judge")]
     | Annotated[Figures, tyro.conf.subcommand("figures")]
+    | Annotated[Moments, tyro.conf.subcommand("moments")]
 )
 
 
@@ -164,6 +182,35 @@ def add_figures(command: Figures) -> Path:
     return command.world / RECORD
 
 
+def add_moments(command: Moments) -> Path:
+    """Writes the moments, named after their titles; returns their folder."""
+    dataset, folder = EpisodeDataset(command.data), command.world / PROMPTS
+    if (split := dataset.manifest.provenance.split) != HELD_OUT:
+        raise ValueError(f"{command.data} holds {split} levels, which the world knows; record held-out ones.")
+    moments = dict(_moment(dataset, each, command.ticks) for each in command.at)
+    for path in folder.glob("*.npz"):
+        path.unlink()
+    for order, (name, moment) in enumerate(moments.items(), 1):
+        write_moment(folder / f"{order}-{name}.npz", moment)
+    return folder
+
+
+def _moment(dataset: EpisodeDataset, text: str, ticks: int) -> tuple[str, Moment]:
+    """Returns the moment that `EPISODE:TICK:TITLE` tells of, and its name."""
+    found = re.fullmatch(r"(\d+):(\d+):(.*\w.*)", text)
+    if found is None:
+        raise ValueError(f"'{text}' is no moment; write it as in '42:63:A saw'.")
+    episode, last, title = int(found[1]), int(found[2]), found[3].strip()
+    if episode >= len(dataset) or not ticks <= last + 1 <= dataset.lengths[episode]:
+        raise ValueError(f"The recording has no {ticks} frames that end at tick {last} of episode {episode}.")
+    shown, first = dataset[episode], last + 1 - ticks
+    if shown.frames is None:
+        raise ValueError("The recording holds no frames, so that there is nothing to show.")
+    frames, actions = shown.frames[first : last + 1], shown.actions[first:last]
+    name = re.sub(r"\W+", "-", title.lower()).strip("-")
+    return name, Moment(title=title, frames=frames, actions=actions)
+
+
 def _experiment(path: Path) -> ExperimentConfig:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
@@ -212,6 +259,8 @@ def main() -> int:
                 written = release_judge(command)
             case Figures():
                 written = add_figures(command)
+            case Moments():
+                written = add_moments(command)
     except (CheckpointError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

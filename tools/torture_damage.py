@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from oyster_jax.cli.main import main as oyster
+from oyster_jax.session import keeper
 from oyster_jax.session.errors import SessionError
-from oyster_jax.worlds import session as session_module
 from oyster_jax.worlds.registry import load
 from oyster_jax.worlds.session import Session
 from oyster_jax.worlds.world import World
@@ -25,7 +25,7 @@ KINDS = {
     "ends": ("ends*.json",),
     "branch document": ("branches/*/branch*.json",),
     "log": ("branches/*/log", "branches/*/log.copy"),
-    "prompt": ("prompt.npz",),
+    "prompt": ("prompt*.npz",),
     "lock": ("lock",),
     "snapshot seal": ("snapshots/*/*/seal.json",),
     "Orbax metadata": ("snapshots/*/*/_CHECKPOINT_METADATA", "snapshots/*/*/state/_METADATA"),
@@ -281,9 +281,9 @@ def _paths(folder: Path, kind: str) -> list[Path]:
 
 def _copy_of(path: Path) -> Path:
     """Returns the other one of two equal files."""
-    if path.suffix == ".json":
+    if path.suffix in (".json", ".npz"):
         stem = path.name.split(".")[0]
-        return path.with_name(f"{stem}.json" if ".copy" in path.name else f"{stem}.copy.json")
+        return path.with_name(f"{stem}{path.suffix}" if ".copy" in path.name else f"{stem}.copy{path.suffix}")
     return path.with_name("log" if path.name == "log.copy" else "log.copy")
 
 
@@ -297,12 +297,12 @@ def _swap(one: Path, other: Path) -> None:
 @contextlib.contextmanager
 def _often() -> Iterator[None]:
     """Has a snapshot taken every twenty ticks."""
-    before = session_module.SNAPSHOT_SECONDS, session_module.SNAPSHOT_TICKS
-    session_module.SNAPSHOT_SECONDS, session_module.SNAPSHOT_TICKS = 0.0, 20
+    before = keeper.SNAPSHOT_SECONDS, keeper.SNAPSHOT_TICKS
+    keeper.SNAPSHOT_SECONDS, keeper.SNAPSHOT_TICKS = 0.0, 20
     try:
         yield
     finally:
-        session_module.SNAPSHOT_SECONDS, session_module.SNAPSHOT_TICKS = before
+        keeper.SNAPSHOT_SECONDS, keeper.SNAPSHOT_TICKS = before
 
 
 def outcome(outcomes: Outcomes, tell: Tell = print) -> bool:

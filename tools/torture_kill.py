@@ -12,6 +12,7 @@ from torture_life import BEGIN, LABEL, OPENED, STEP, TURN, Life
 
 from oyster_jax.session.archive import Archive, is_session
 from oyster_jax.session.branch import Branch, frame_digest
+from oyster_jax.session.journal import LOSS_SECONDS
 from oyster_jax.session.replayer import Replayer
 from oyster_jax.session.verification import verify
 from oyster_jax.worlds.registry import load
@@ -25,9 +26,6 @@ AIMS: dict[str, tuple[Callable[[Life, Path], bool], float]] = {
     "turning": (lambda life, _: life.has_told(TURN), 0.02),
     "snapshot": (lambda life, folder: life.has_told(OPENED) and any(folder.glob("snapshots/*/.*")), 0.1),
 }
-#: Seconds of a life that a kill may cost. The log is written every `LOG_SECONDS`, and a write takes two fsyncs: more
-#: than this is the fault of Oyster and not of the disk.
-BOUND = 2.0
 #: Seconds that the process for snapshots of the life killed last may take to end.
 _ENDING = 60.0
 
@@ -57,7 +55,7 @@ class Losses:
     @property
     def fine(self) -> bool:
         """Whether every reopening succeeded and nothing was lost that must not be."""
-        return not self.refused and not self.wrong and self.milliseconds < 1000 * BOUND
+        return not self.refused and not self.wrong and self.milliseconds < 1000 * LOSS_SECONDS
 
 
 def kill(world: Path, folder: Path, *, times: int, seed: int, tell: Callable[[str], None] = print) -> Losses:
@@ -176,16 +174,13 @@ def _depth(archive: Archive, branch: Branch) -> int:
 def outcome(losses: Losses, ticks: int, snapshots: int) -> str:
     """Returns what was found, for people."""
     kinds = ", ".join(f"{count} while {aim}" for aim, count in sorted(losses.kills.items()))
-    return "\n".join(
-        [
-            f"{losses.kills.total()} kills: {kinds}.",
-            f"{len(losses.ends)} branches with {ticks} ticks equal an uninterrupted run; {snapshots} snapshots equal "
-            "the replay."
-            if losses.fine
-            else "NOT FINE:",
-            f"The worst loss was {losses.ticks} ticks, {losses.milliseconds:.0f} ms of a life; nothing that was told "
-            "to be on the disk was lost."
-            if losses.fine
-            else "\n".join(losses.refused + losses.wrong),
+    cost = f"{losses.ticks} ticks, {losses.milliseconds:.0f} ms of a life, of at most {1000 * LOSS_SECONDS:.0f}"
+    if losses.fine:
+        same = f"{len(losses.ends)} branches with {ticks} ticks equal an uninterrupted run"
+        found = [
+            f"{same}; {snapshots} snapshots equal the replay.",
+            f"The worst loss was {cost}; nothing that was told to be on the disk was lost.",
         ]
-    )
+    else:
+        found = ["NOT FINE:", *losses.refused, *losses.wrong, f"The worst loss was {cost}."]
+    return "\n".join([f"{losses.kills.total()} kills: {kinds}.", *found])

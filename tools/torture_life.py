@@ -105,15 +105,16 @@ class Life:
 
 
 def _live(world: Path, folder: Path, seed: int, *, straight: bool) -> None:
+    from oyster_jax.session import keeper
     from oyster_jax.session.archive import is_session
-    from oyster_jax.worlds import session as module
     from oyster_jax.worlds.registry import load
+    from oyster_jax.worlds.session import Session
 
-    module.SNAPSHOT_SECONDS = _SNAPSHOT_SECONDS
+    keeper.SNAPSHOT_SECONDS = _SNAPSHOT_SECONDS
     generator, loaded = random.Random(seed), load(world)
     _tell(BEGIN)
     if is_session(folder):
-        session = module.Session.open(folder, loaded)
+        session = Session.open(folder, loaded)
     else:
         session = loaded.session(folder, seed=3, respawn=False, max_duration=_FOREVER)
     session.step("noop")

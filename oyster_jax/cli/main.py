@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 #: The verbs in the order in which people meet them; each is a module beside this one.
 VERBS = {
-    "play": "Plays a learned world in the terminal, or writes a clip of it where there is no terminal.",
+    "play": "Plays a learned world in the browser, or in the terminal, or lets a script play it.",
+    "serve": "Serves worlds to browsers and programs, for one or many players.",
+    "connect": "Plays on a server from the terminal, or measures what one gets from it.",
     "rollout": "Simulates a world under given actions and writes the clip.",
     "session": "Lives in a world; shows, replays, branches, verifies and exports what was lived.",
     "worlds": "Lists the installed worlds, or shows the card of one.",
@@ -80,9 +82,10 @@ def _sentence(error: Exception) -> str | None:
     from oyster_jax.worlds.errors import WorldError
 
     kinds: list[type[Exception]] = [UsageError, DatasetError, SessionError, WorldError]
-    # These modules import JAX: who has not used them cannot have met their errors.
-    for name, kind in (("checkpoint", "CheckpointError"), ("loop", "DivergedError")):
-        if (module := sys.modules.get(f"oyster_jax.train.{name}")) is not None:
+    # These modules import much: who has not used them cannot have met their errors.
+    known = (("train.checkpoint", "CheckpointError"), ("train.loop", "DivergedError"), ("client", "ClientError"))
+    for name, kind in known:
+        if (module := sys.modules.get(f"oyster_jax.{name}")) is not None:
             kinds.append(getattr(module, kind))
     if isinstance(error, tuple(kinds)):
         return str(error)

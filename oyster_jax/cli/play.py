@@ -1,9 +1,9 @@
-"""`oyster play`: a learned world live in the terminal, or a clip of it where there is no terminal."""
+"""`oyster play`: a learned world in the browser, in the terminal, or as a clip that a script plays."""
 
 import dataclasses
 import importlib.util
+import os
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,47 +12,87 @@ import tyro
 from oyster_jax.cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from oyster_jax.serve.server import Server
     from oyster_jax.worlds.world import World
-
-#: Ten seconds that show a platformer's running, jumping and turning.
-SCRIPT = (
-    "right*25,right+jump*10,right*15,right+jump*10,noop*5,jump*10,left*20,right+jump*10,right*20,right+jump*10,right*15"
-)
-SCALE = 6
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """Plays a learned world: arrow keys or WASD steer, up or space jumps."""
+    """Plays a learned world in the browser: arrow keys or WASD steer, up or space jumps."""
 
     world: str = "coinrun"
     """Name of an installed world, or the folder of one."""
+    terminal: bool = False
+    """Play in this terminal instead of the browser."""
+    demo: bool = False
+    """Let a script play ten seconds on the real server, write the clip, print what was measured, and end."""
+    out: Path | None = None
+    """Of the demo: the clip (.mp4, .webp or .npz), oyster-WORLD.mp4 unless given."""
     seed: int = 7
-    """Of the world that is dreamt; each seed gives another."""
+    """Of the world that is dreamt in the terminal or the demo; each seed gives another."""
     rate: Annotated[float | None, tyro.conf.arg(metavar="HERTZ")] = None
-    """Ticks a second, the world's own pace unless given."""
+    """Ticks a second in the terminal, the world's own pace unless given."""
     steps: Annotated[int | None, tyro.conf.arg(metavar="K")] = None
     """Denoising steps a tick, the world's own unless given."""
-    out: Path | None = None
-    """Write ten scripted seconds to this clip (.mp4, .webp or .npz) instead of playing."""
+    port: int | None = None
+    """Port of the page, 8765 or else any that is free unless given."""
+    data: Path | None = None
+    """Folder of sessions and recordings; in the user's data folder unless given."""
+    browser: bool = True
+    """Open the page in a browser, where there is a desktop."""
 
 
 def main(config: Config) -> int:
     """Plays until the player quits, or writes the clip."""
     if config.rate is not None and config.rate <= 0:
         raise UsageError(f"--rate is in ticks a second and must be positive, but was {config.rate:g}.")
+    if config.terminal and config.demo:
+        raise UsageError("--terminal is for a person and --demo is for none; give one of them.")
+    if config.out is not None and not config.demo:
+        raise UsageError("--out names the clip that --demo writes; give both.")
     print(f"Loading the learned world {config.world} …", flush=True)
-    from oyster_jax.cli.opening import open_world
+    if config.terminal:
+        return _in_terminal(config)
+    if config.demo:
+        from oyster_jax.cli.demo import demo
 
-    world = open_world(config.world, config.steps)
-    print(f"Compiling {_parameters(world)} (takes some seconds, less the next time) …", flush=True)
-    live = config.out is None and _terminal()
-    _warm(world, config.seed, live)
-    return _play(world, config) if live else _write(world, config)
+        demo(config.world, config.steps, config.seed, config.out)
+        _next_steps(config, config.seed)
+        return 0
+    return _in_browser(config)
 
 
-def _terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty() and importlib.util.find_spec("termios") is not None
+def _in_browser(config: Config) -> int:
+    from oyster_jax.cli import serve
+    from oyster_jax.serve.services import ServeConfig
+
+    stages = serve.opened((config.world,), config.steps)
+    try:
+        bound = serve.bind("127.0.0.1", serve.PORT if config.port is None else config.port)
+    except UsageError:
+        if config.port is not None:
+            raise
+        bound = serve.bind("127.0.0.1", 0)
+    url = serve.address("127.0.0.1", bound)
+    print(f"Compiling {_parameters(stages[0].world)} (takes some seconds, less the next time) …", flush=True)
+    settings = ServeConfig(data=config.data or serve.data_folder(), sizes=(1,))
+    server: Server = serve.made(settings, stages, lambda: _tell(url, config.browser))
+    return serve.run(server, bound)
+
+
+def _tell(url: str, browser: bool) -> None:
+    print(f"Ready: {url}", flush=True)
+    if browser and _has_desktop():
+        import webbrowser
+
+        webbrowser.open(url)
+        print("Opened in your browser. Ctrl-C ends it; your sessions go on the next time.", flush=True)
+    else:
+        print("Open this address in a browser. Ctrl-C ends it; your sessions go on the next time.", flush=True)
+
+
+def _has_desktop() -> bool:
+    return sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def _parameters(world: "World") -> str:
@@ -62,20 +102,21 @@ def _parameters(world: "World") -> str:
     return f"its {count / 1e6:.1f} million parameters"
 
 
-def _warm(world: "World", seed: int, live: bool) -> None:
+def _in_terminal(config: Config) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty() and importlib.util.find_spec("termios") is not None):
+        raise UsageError("There is no terminal to play in; leave --terminal out, or let a script play with --demo.")
     import jax
-
-    state = world.reset(seed)
-    world.render(state)
-    jax.block_until_ready(world.tick(state, world.spec.action.idle, donate=live))
-
-
-def _play(world: "World", config: Config) -> int:
     import numpy as np
 
+    from oyster_jax.cli.opening import open_world
     from oyster_jax.cli.player import Player
     from oyster_jax.cli.terminal import Terminal
 
+    world = open_world(config.world, config.steps)
+    print(f"Compiling {_parameters(world)} (takes some seconds, less the next time) …", flush=True)
+    state = world.reset(config.seed)
+    world.render(state)
+    jax.block_until_ready(world.tick(state, world.spec.action.idle, donate=True))
     with Terminal() as terminal:
         player = Player(world, terminal, seed=config.seed, rate=config.rate or world.spec.frame.rate)
         player.run()
@@ -87,47 +128,12 @@ def _play(world: "World", config: Config) -> int:
     return 0
 
 
-def _write(world: "World", config: Config) -> int:
-    from oyster_jax.frames import write_clip
-
-    out = config.out or Path(f"oyster-{world.name}.mp4")
-    actions = _script(world)
-    rate = config.rate or world.spec.frame.rate
-    if config.out is None:
-        print("There is no terminal to play in, so a script plays.", flush=True)
-    state = world.reset(config.seed)
-    begin = time.perf_counter()
-    _, frames = world.rollout(state, actions)
-    speed = len(frames) / (time.perf_counter() - begin)
-    write_clip(out, [world.render(state), *frames], rate=rate, scale=SCALE)
-    print(
-        f"Wrote {out}: {len(frames)} ticks of {world.name}, simulated at {speed:.1f} frames/s; "
-        f"real time is {world.spec.frame.rate:g}."
-    )
-    _next_steps(config, config.seed)
-    return 0
-
-
-def _script(world: "World") -> list[int]:
-    """Returns ten seconds of actions: the platformer's script, or the sticky policy's where that does not fit."""
-    import numpy as np
-
-    from oyster_jax.data.policies import make_policy
-
-    spec, ticks = world.spec.action, round(10 * world.spec.frame.rate)
-    try:
-        ids = spec.script(SCRIPT)
-        return [int(action) for action in ids[np.arange(ticks) % len(ids)]]
-    except ValueError:
-        policy = make_policy("sticky", spec, 1, seed=0)
-        return [int(policy.act(np.zeros(1, bool))[0]) for _ in range(ticks)]
-
-
 def _next_steps(config: Config, seed: int) -> None:
     from oyster_jax.cli.command import command
 
     oyster, name = command(), config.world
+    how = " --terminal" if config.terminal else ""
     print("Next:")
-    print(f"  {oyster} play --world {name} --seed {seed + 1}")
+    print(f"  {oyster} play --world {name}{how}" + (f" --seed {seed + 1}" if config.terminal else ""))
     print(f'  {oyster} rollout --world {name} --actions "right*30,right+jump*6,right*20" --out clip.mp4')
     print(f"  {oyster} worlds")

@@ -54,7 +54,9 @@ class Live(_InWorld):
     seed: int = 0
     """Of a session that begins; one that goes on has its own."""
     branch: str = ""
-    """Where to go on, the branch that was lived on last unless given."""
+    """The branch to go on at the end of; without, the session goes on where it was left."""
+    extend: Annotated[float | None, tyro.conf.arg(metavar="SECONDS")] = None
+    """World time to give it beyond what it had; half an hour is what a session begins with."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -155,6 +157,8 @@ def _live(config: Live) -> int:
         if goes_on
         else world.session(config.path, seed=config.seed)
     ) as session:
+        if config.extend is not None:
+            session.extend(config.extend)
         begin, ticks = time.perf_counter(), session.run(actions)
         speed = ticks / (time.perf_counter() - begin)
         print(f"Lived {ticks} ticks in {config.path}, at {speed:.1f} ticks/s. {session.status.sentence}")
@@ -168,7 +172,7 @@ def _list(config: List) -> int:
     from oyster_jax.worlds.registry import data_home
 
     folder = config.path or data_home() / "sessions"
-    found = sorted(path for path in folder.glob("*") if is_session(path)) if folder.is_dir() else []
+    found = [folder] if is_session(folder) else sorted(path for path in folder.glob("*") if is_session(path))
     if not found:
         print(f"There is no session in {folder}.")
     for path in found:
@@ -184,10 +188,11 @@ def _list(config: List) -> int:
 
 def _show(config: Show) -> int:
     from oyster_jax.session.archive import Archive
+    from oyster_jax.session.branch import latest_of
     from oyster_jax.session.timeline import timeline_of
 
     archive = Archive(config.path, write=False)
-    manifest, latest = archive.manifest, archive.latest
+    manifest, latest = archive.manifest, latest_of(archive.branches.values())
     rate = manifest["spec"]["frame"]["rate"]
     began = "a recorded moment" if manifest["prompt"] else f"seed {manifest['seed']}"
     print(f"{config.path}: {manifest['world']} ({manifest['digest']}), from {began}")
@@ -206,14 +211,18 @@ def _replay(config: Replay) -> int:
     span = _span(config, replayer)
     moments = replayer.replay(span.branch, span.start, span.stop)
     if sys.stdout.isatty():
-        return _watch(moments, world.spec.frame.rate)
-    begin, count = time.perf_counter(), sum(1 for _ in moments) - 1
-    speed = count / (time.perf_counter() - begin)
-    print(f"Lived {count} ticks of '{span.branch}' again, from {span.start} to {span.stop}, at {speed:.1f} ticks/s.")
+        _watch(moments, world.spec.frame.rate)
+    else:
+        begin, count = time.perf_counter(), sum(1 for _ in moments) - 1
+        speed = count / (time.perf_counter() - begin)
+        print(
+            f"Lived {count} ticks of '{span.branch}' again, from {span.start} to {span.stop}, at {speed:.1f} ticks/s."
+        )
+    _tell_problems(replayer.archive.problems)
     return 0
 
 
-def _watch(moments: Any, rate: float) -> int:
+def _watch(moments: Any, rate: float) -> None:
     import shutil
 
     from oyster_jax.cli.screen import Screen
@@ -224,7 +233,6 @@ def _watch(moments: Any, rate: float) -> int:
         print(screen.draw(moment.frame, [f"tick {moment.tick}"], *shutil.get_terminal_size()), end="", flush=True)
         time.sleep(max(0.0, due - time.monotonic()))
     print()
-    return 0
 
 
 def _branch(config: Branch) -> int:
@@ -260,6 +268,7 @@ def _export(config: Export) -> int:
     span, spec = _span(config, replayer), world.spec
     export(replayer, span, config.out, actions=spec.action, rate=spec.frame.rate, captions=config.captions)
     print(f"Wrote {config.out}: ticks {span.start} to {span.stop} of '{span.branch}'.")
+    _tell_problems(replayer.archive.problems)
     return 0
 
 

@@ -1,11 +1,12 @@
-"""Press to photon: from a key that is pressed in a real browser to the picture on the canvas that was computed with it.
+"""Press to photon: from a key that is pressed in a browser to the picture on the canvas that was computed with it.
 
-The player's own page is opened in Chromium and its keys are pressed by the browser's own input, at random moments, while
-the world runs. The page tells of every frame that it has drawn (`oyster:frame`); the first one that echoes the press is
-the answer to it.
+The player's own page is opened in Chromium and its keys are pressed by the browser's own input, at random moments,
+while the world runs. The page tells of every frame that it has drawn (`oyster:frame`); the first one that echoes a
+press is the answer to it.
 """
 
 import dataclasses
+import importlib.util
 import random
 import time
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.figure import Figure, median_figure
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: Where Debian keeps its Chromium.
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-dev-shm-usage")
+
+#: Multiples of a world's own pace that the page can be set to.
+SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 #: Keys that are pressed in turns, and for how long, in seconds; how long until the next.
 KEYS = ("ArrowRight", "Space", "ArrowLeft")
@@ -38,12 +41,14 @@ _LISTEN = """
 () => {
   const pressed = new Map();
   window.photons = [];
+  window.drawn = 0;
   const press = (event) => {
     if (event.repeat) return;
     pressed.set(event.timeStamp, performance.now());
   };
   addEventListener("keydown", press); // After the page's own listener, which sends at once.
   addEventListener("oyster:frame", ({ detail }) => {
+    window.drawn += 1;
     const sent = pressed.get(detail.echo);
     if (sent === undefined || detail.lane !== 0) return;
     pressed.clear();
@@ -51,6 +56,10 @@ _LISTEN = """
   });
 }
 """
+
+
+class BrowserError(RuntimeError):
+    """There is no browser, or its page did not do what was asked; the message says what to do."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,74 +89,73 @@ class Press:
     drawing: float
 
 
-def photon_figures(
-    address: str, *, presses: int, factor: float, conditions: dict[str, Any], progress: Progress | None = None
-) -> list[Figure]:
-    """Measures presses in a session that is open at `address`.
+_FIELDS = tuple(field.name for field in dataclasses.fields(Press))
+_ENDS = ("drawn", "shown")
+
+
+def check_browser() -> None:
+    """Refuses where there is no browser to measure in.
+
+    Raises:
+      BrowserError: something is missing; the sentence says what.
+    """
+    if importlib.util.find_spec("playwright") is None:
+        raise BrowserError("Measuring in a browser needs the package playwright; install the extra 'dev'.")
+    if not CHROMIUM.exists():
+        raise BrowserError(f"Measuring in a browser needs {CHROMIUM}; on Debian: apt-get install chromium.")
+
+
+def photon_figures(address: str, *, presses: int, speed: float, conditions: dict[str, Any]) -> list[Figure]:
+    """Measures presses in a session.
 
     Args:
       address: of the player's page, with its session.
       presses: how many are measured.
-      factor: the speed that the session is set to, as a multiple of the world's own.
+      speed: that the session is set to, one of `SPEEDS`.
       conditions: of the figures.
-      progress: told the presses done and to do.
 
     Returns:
-      Median and 95th percentile of both ends, the median of every part, and the rate of frames.
+      Median and 95th percentile of both ends, the same of every part, and frames drawn a second.
 
     Raises:
-      RuntimeError: there is no browser, or the page did not answer; the sentence says what to do.
+      BrowserError: there is no browser, or too few presses were answered.
     """
-    found, rate = _measure(address, presses, factor, progress)
-    about = conditions | {"presses": len(found), "speed": factor}
-    columns = {field.name: np.asarray([getattr(press, field.name) for press in found]) for field in _FIELDS}
+    found, rate = _measure(address, presses, speed)
+    about = conditions | {"presses": len(found), "speed": speed}
+    samples = {name: np.asarray([getattr(press, name) for press in found]) for name in _FIELDS}
     figures = []
-    for end in ("drawn", "shown"):
-        figures += [
-            median_figure(f"photon.{end}.p50", columns[end], "ms", about),
-            Figure(
-                name=f"photon.{end}.p95",
-                value=float(np.percentile(columns[end], 95)),
-                unit="ms",
-                spread=None,
-                conditions=about,
-            ),
-        ]
-    parts = [name for name in columns if name not in ("drawn", "shown")]
-    figures += [median_figure(f"photon.part.{name}", columns[name], "ms", about) for name in parts]
+    for name, values in samples.items():
+        full = f"photon.{name}" if name in _ENDS else f"photon.part.{name}"
+        late = Figure(
+            name=f"{full}.p95", value=float(np.percentile(values, 95)), unit="ms", spread=None, conditions=about
+        )
+        figures += [median_figure(f"{full}.p50", values, "ms", about), late]
     return [*figures, Figure(name="photon.frames", value=rate, unit="frames/s", spread=None, conditions=about)]
 
 
-_FIELDS = dataclasses.fields(Press)
-
-
-def _measure(address: str, presses: int, factor: float, progress: Progress | None) -> tuple[list[Press], float]:
+def _measure(address: str, presses: int, speed: float) -> tuple[list[Press], float]:
     """Returns the presses that were answered, and the frames a second that were drawn meanwhile."""
-    try:
-        from playwright.sync_api import Error, sync_playwright
-    except ImportError as error:
-        raise RuntimeError("Measuring in a browser needs the package playwright; install the extra 'dev'.") from error
-    if not CHROMIUM.exists():
-        raise RuntimeError(f"Measuring in a browser needs {CHROMIUM}; on Debian: apt-get install chromium.")
+    check_browser()
+    from playwright.sync_api import Error, sync_playwright
+
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGUMENTS))
             page = browser.new_page()
             page.set_default_timeout(PATIENCE)
             page.goto(address)
-            page.locator(".speed").select_option(f"{factor:g}")
+            page.locator(".speed").select_option(f"{speed:g}")
             page.locator(".screen").focus()
             page.evaluate(_LISTEN)
-            result = _press_keys(page, presses, progress)
+            found = _press_keys(page, presses)
             browser.close()
     except Error as error:
-        raise RuntimeError(f"The browser failed: {error.message.splitlines()[0]}") from error
-    return result
+        raise BrowserError(f"The browser failed: {error.message.splitlines()[0]}") from error
+    return found
 
 
-def _press_keys(page: "Page", presses: int, progress: Progress | None) -> tuple[list[Press], float]:
+def _press_keys(page: "Page", presses: int) -> tuple[list[Press], float]:
     chance = random.Random(0)
-    page.evaluate("() => { window.frames_drawn = 0; addEventListener('oyster:frame', () => window.frames_drawn++); }")
     begin = time.perf_counter()
     for index in range(WARM_UP + presses):
         key = KEYS[index % len(KEYS)]
@@ -155,12 +163,13 @@ def _press_keys(page: "Page", presses: int, progress: Progress | None) -> tuple[
         time.sleep(chance.uniform(*HELD))
         page.keyboard.up(key)
         time.sleep(chance.uniform(*APART))
-        if progress is not None and index >= WARM_UP:
-            progress(index + 1 - WARM_UP, presses)
-    rate = page.evaluate("() => window.frames_drawn") / (time.perf_counter() - begin)
+    rate = page.evaluate("() => window.drawn") / (time.perf_counter() - begin)
     answered = [_press(found) for found in page.evaluate("() => window.photons")]
     if len(answered) < WARM_UP + 0.9 * presses:
-        raise RuntimeError(f"Only {len(answered)} of {WARM_UP + presses} presses were answered by a frame.")
+        raise BrowserError(
+            f"Only {len(answered)} of {WARM_UP + presses} presses were answered by a frame; let the machine do less "
+            "beside it, or measure a slower --speed."
+        )
     return answered[WARM_UP:], rate
 
 

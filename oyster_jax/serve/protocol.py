@@ -126,86 +126,86 @@ class FrameHeader:
         )  # fmt: skip
 
 
-class Input(Message, tag="input"):
+class Input(Message, frozen=True, tag="input"):
     """All buttons that are held now, and when that was, in the client's own ms; never what has changed."""
 
     held: Annotated[list[Button], Meta(max_length=32)]
     at: float
 
 
-class Ack(Message, tag="ack"):
+class Ack(Message, frozen=True, tag="ack"):
     """The newest frame that has been drawn."""
 
     frame: Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 
-class Request(Message, tag="request"):
+class Request(Message, frozen=True, tag="request"):
     """Asks for something; the answer carries the same id."""
 
     id: Annotated[int, Meta(ge=0, le=2**53 - 1)]
     method: Annotated[str, Meta(max_length=32)]
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 type ClientMessage = Input | Ack | Request
 
 
-class NoParams(Message):
+class NoParams(Message, frozen=True):
     """Of methods that need nothing: `pause`, `resume`, `step`, `reset`, `timeline`."""
 
 
-class Rate(Message):
+class Rate(Message, frozen=True):
     """`rate`: ticks a second, as a multiple of the world's own."""
 
     factor: Annotated[float, Meta(ge=0.25, le=4)]
 
 
-class Seek(Message):
+class Seek(Message, frozen=True):
     """`seek`: goes to a tick that was lived, and pauses there; what is lived from there on is a branch of its own."""
 
     tick: Tick
     branch: Name | None = None
 
 
-class BranchOff(Message):
+class BranchOff(Message, frozen=True):
     """`branch`: makes a branch that leaves at a tick (now unless given) of the present one, and goes there."""
 
     at: Tick | None = None
     name: Name | None = None
 
 
-class Hop(Message):
+class Hop(Message, frozen=True):
     """`hop`: goes to the end of another branch; runs on if it ran."""
 
     branch: Name
 
 
-class Label(Message):
+class Label(Message, frozen=True):
     """`label`: writes something beside a tick of the present branch, the present one unless given."""
 
     text: Text
     tick: Tick | None = None
 
 
-class Extend(Message):
+class Extend(Message, frozen=True):
     """`extend`: gives the session more world time, in seconds, as far as its owner may have it."""
 
     seconds: Annotated[float, Meta(gt=0, le=86_400)]
 
 
-class Readouts(Message):
+class Readouts(Message, frozen=True):
     """`readouts`: whether every frame is followed by an event that says what the world's heads read."""
 
     on: bool
 
 
-class Compare(Message):
+class Compare(Message, frozen=True):
     """`compare`: runs another branch beside the present one, under the same buttons; null ends that."""
 
     branch: Name | None
 
 
-class ChooseCodec(Message):
+class ChooseCodec(Message, frozen=True):
     """`codec`: what pictures are sent as."""
 
     codec: Literal["jpeg", "h264"]
@@ -221,21 +221,21 @@ METHODS: dict[str, type[Message]] = {
 SPECTATOR_METHODS = frozenset({"timeline", "readouts", "codec"})
 
 
-class Response(Message, tag="response"):
+class Response(Message, frozen=True, tag="response"):
     """The answer to a request that was met."""
 
     id: int
     result: Any
 
 
-class ErrorAnswer(Message, tag="error"):
+class ErrorAnswer(Message, frozen=True, tag="error"):
     """The answer to a request that was not; without an id, to a message that was none."""
 
     id: int | None
     error: Fault
 
 
-class Hello(Message, tag="hello", tag_field="event"):
+class Hello(Message, frozen=True, tag="hello", tag_field="event"):
     """The first message of every stream."""
 
     protocol: int
@@ -248,21 +248,21 @@ class Hello(Message, tag="hello", tag_field="event"):
     type: Literal["event"] = "event"
 
 
-class StatusEvent(Message, tag="status", tag_field="event"):
+class StatusEvent(Message, frozen=True, tag="status", tag_field="event"):
     """Sent when something has changed beside the tick."""
 
     status: Status
     type: Literal["event"] = "event"
 
 
-class TimelineEvent(Message, tag="timeline", tag_field="event"):
+class TimelineEvent(Message, frozen=True, tag="timeline", tag_field="event"):
     """Sent when a branch or a label has been made."""
 
     branches: list[BranchLine]
     type: Literal["event"] = "event"
 
 
-class ReadoutsEvent(Message, tag="readouts", tag_field="event"):
+class ReadoutsEvent(Message, frozen=True, tag="readouts", tag_field="event"):
     """What the world's heads read at a tick, sent just before its frame.
 
     Rows of `entities` are type, x, y, vx, vy (tiles from the middle of the frame, y upwards; tiles a tick) and the
@@ -279,7 +279,7 @@ class ReadoutsEvent(Message, tag="readouts", tag_field="event"):
     type: Literal["event"] = "event"
 
 
-class ClosedEvent(Message, tag="closed", tag_field="event"):
+class ClosedEvent(Message, frozen=True, tag="closed", tag_field="event"):
     """The last message of a stream that the server ends; the close code follows."""
 
     code: str

@@ -10,6 +10,7 @@ WorldName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Identity = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$", max_length=16)]
 Tick = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Button = Annotated[str, Meta(min_length=1, max_length=32)]
+type Verdict = Literal["familiar", "strange", "foreign"]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
@@ -17,14 +18,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A part of the protocol: unknown fields are refused."""
 
 
-class Fault(Message):
+class Fault(Message, frozen=True):
     """What went wrong: a code for programs, a sentence for people."""
 
     code: str
     message: str
 
 
-class ExportSpan(Message):
+class ExportSpan(Message, frozen=True):
     """`export`: makes a recording of a span of a branch; the present branch, whole, unless given."""
 
     format: Literal["mp4", "jsonl", "npz"] = "mp4"
@@ -34,14 +35,14 @@ class ExportSpan(Message):
     captions: bool = False
 
 
-class LabelLine(Message):
+class LabelLine(Message, frozen=True):
     """Something that was written beside a tick."""
 
     tick: int
     text: str
 
 
-class BranchLine(Message):
+class BranchLine(Message, frozen=True):
     """A branch: its number never changes, its parent is another's name, at is the tick at which it left that."""
 
     number: int
@@ -53,7 +54,7 @@ class BranchLine(Message):
     labels: list[LabelLine]
 
 
-class Status(Message):
+class Status(Message, frozen=True):
     """How a session is doing."""
 
     phase: Literal["running", "paused", "ended"]
@@ -70,7 +71,7 @@ class Status(Message):
     spectators: int
 
 
-class WorldCard(Message):
+class WorldCard(Message, frozen=True):
     """A world that can be played: its spec, and what its card says.
 
     `actions` are the sets of buttons that mean something together; `pictures` are addresses, the first a square one;
@@ -95,7 +96,7 @@ class WorldCard(Message):
     entity_types: dict[str, str]
 
 
-class Prompt(Message):
+class Prompt(Message, frozen=True):
     """A recorded moment that a session can begin from."""
 
     name: str
@@ -105,7 +106,7 @@ class Prompt(Message):
     picture: str
 
 
-class SessionInfo(Message):
+class SessionInfo(Message, frozen=True):
     """A session as the list shows it."""
 
     id: str
@@ -119,7 +120,7 @@ class SessionInfo(Message):
     running: bool
 
 
-class CreateSession(Message):
+class CreateSession(Message, frozen=True):
     """Begins a session: from a seed, or from a recorded moment (its name) or an upload (its id)."""
 
     world: WorldName
@@ -129,7 +130,7 @@ class CreateSession(Message):
     duration: Annotated[float, Meta(gt=0, le=86_400)] | None = None
 
 
-class Upload(Message):
+class Upload(Message, frozen=True):
     """A picture, as a world sees it: how well that world can show it, beside what it was trained on."""
 
     id: str
@@ -138,11 +139,11 @@ class Upload(Message):
     shown: str
     psnr: float
     usual: float
-    verdict: Literal["familiar", "strange", "foreign"]
+    verdict: Verdict
     sentence: str
 
 
-class Recording(Message):
+class Recording(Message, frozen=True):
     """An exported span of a session."""
 
     id: str

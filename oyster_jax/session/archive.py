@@ -3,16 +3,15 @@
     session/
       manifest.json, manifest.copy.json      which world, seed, versions; each copy sealed with its digest
       ends.json, ends.copy.json              which branches there are, and what their logs hold at least
-      prompt.npz                             the recorded moment it began from, if any
+      prompt.npz, prompt.copy.npz            the recorded moment it began from, if any
       branches/NAME/branch.json, branch.copy.json, log, log.copy
-      snapshots/NAME/TICK/                   Orbax, with digests
+      snapshots/NAME/TICK/                   Orbax, with digests; damaged-TICK is one that was found damaged
       lock                                   held by the process that writes
 
 The log is the session: with the manifest it makes every state again. Snapshots only save the time to do so.
 """
 
 import contextlib
-import hashlib
 import itertools
 import struct
 import time
@@ -28,14 +27,14 @@ from oyster_jax.session.branch import MAIN, Branch, Event
 from oyster_jax.session.document import copies, read_document, write_document
 from oyster_jax.session.errors import SessionError
 from oyster_jax.session.journal import Journal
+from oyster_jax.session.layout import BRANCH, BRANCHES, ENDS, MANIFEST, is_leftover, only_begun
 from oyster_jax.session.lock import Lock, is_held
 from oyster_jax.session.log import NAMES, Log, LogContent, read_log
+from oyster_jax.session.prompt import PROMPTS, find_prompt
 from oyster_jax.session.snapshot import Leaves
 from oyster_jax.session.snapshots import Snapshots
 
 SCHEMA = 1
-MANIFEST, ENDS, PROMPT = "manifest", "ends", "prompt.npz"
-_BRANCHES, _BRANCH = "branches", "branch"
 _PROBLEMS = 100
 
 
@@ -51,6 +50,8 @@ class Archive:
       manifest: the content of its manifest.
       branches: by name, each with what its log holds.
       snapshots: of all branches.
+      exact: whether all of it was lived under the conditions of now, so that a replay makes the very states again;
+        whoever opens it knows. Only then are snapshots made of replays.
       problems: what went wrong and was mended or worked around, as sentences, the newest hundred.
 
     Raises:
@@ -60,7 +61,7 @@ class Archive:
     def __init__(self, folder: Path, *, write: bool = True):
         # Orbax writes to absolute paths only, and the process may go to another folder.
         folder = folder.absolute()
-        self.folder, self.problems = folder, deque[str](maxlen=_PROBLEMS)
+        self.folder, self.exact, self.problems = folder, True, deque[str](maxlen=_PROBLEMS)
         if not is_session(folder):
             raise SessionError(
                 f"There is no session in {folder}: {folder / copies(MANIFEST)[0]} is missing. Check the path."
@@ -98,14 +99,14 @@ class Archive:
     @classmethod
     def _create(cls, folder: Path, manifest: dict[str, Any], files: dict[str, bytes]) -> "Archive":
         folder.mkdir(parents=True, exist_ok=True)
-        if not _only_begun(folder):
+        if not only_begun(folder):
             raise SessionError(
                 f"{folder} is not empty, and a session begins in a folder of its own; choose another, or open the "
                 "session that is there."
             )
         # The manifest comes last, and makes it a session.
         branch, identity = Branch(name=MAIN, parent=None, at=0, created=time.time()), uuid.uuid4().hex
-        write_document(folder / _BRANCHES / MAIN, _BRANCH, branch.to_json(), identity=f"{identity}/{MAIN}")
+        write_document(folder / BRANCHES / MAIN, BRANCH, branch.to_json(), identity=f"{identity}/{MAIN}")
         write_whole(folder, files)
         write_document(folder, MANIFEST, {"schema": SCHEMA, "id": identity, **manifest})
         return cls(folder)
@@ -118,14 +119,8 @@ class Archive:
     @property
     def disk_bytes(self) -> int:
         """What the session takes on the disk, but for a few hundred bytes of its manifest."""
-        return self.snapshots.bytes + sum(
-            path.stat().st_size for path in (self.folder / PROMPT, *self.folder.glob("branches/*/*")) if path.exists()
-        )
-
-    @property
-    def latest(self) -> Branch:
-        """The branch on which the last tick was lived."""
-        return max(self.branches.values(), key=lambda branch: (branch.lived(branch.end) or 0.0, branch.created))
+        paths = (*self.folder.glob("*.npz"), *self.folder.glob(f"{BRANCHES}/*/*"))
+        return self.snapshots.bytes + sum(path.stat().st_size for path in paths if path.exists())
 
     def branch(self, name: str) -> Branch:
         """Returns a branch by its name.
@@ -157,9 +152,20 @@ class Archive:
         self._journal.add_event(branch, event)
         branch.events.append(event)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether one more snapshot may wait for the disk."""
+        return self.snapshots.has_room
+
     def add_snapshot(self, branch: str, tick: int, leaves: Leaves) -> None:
-        """Keeps a state once its tick is on the disk; left out where the writer cannot keep up."""
-        self._journal.add_snapshot(branch, tick, leaves)
+        """Keeps a state: in memory at once, on the disk once its tick is there; ask `has_room` before."""
+        if self.snapshots.hold(branch, tick, leaves):
+            self._journal.add_snapshot(branch, tick)
+
+    def report(self, sentence: str) -> None:
+        """Notes a problem, unless it is known."""
+        if sentence not in self.problems:
+            self.problems.append(sentence)
 
     def add_branch(self, name: str | None, parent: str, at: int) -> str:
         """Makes a branch, which is on the disk when this returns, and returns its name.
@@ -183,9 +189,9 @@ class Archive:
         if self.durable(parent) < at:
             raise SessionError(f"The branch '{name}' cannot be made. {self.trouble or 'Its tick is not written yet.'}")
         branch = Branch(name=name, parent=parent, at=at, created=time.time())
-        path = self.folder / _BRANCHES / name
+        path = self.folder / BRANCHES / name
         try:
-            write_document(path, _BRANCH, branch.to_json(), identity=self._identity(name))
+            write_document(path, BRANCH, branch.to_json(), identity=self._identity(name))
         except OSError as error:
             raise SessionError(f"The branch '{name}' cannot be written to {path} ({error.strerror}).") from error
         self.branches[name] = branch
@@ -234,14 +240,14 @@ class Archive:
         self.snapshots = Snapshots(
             self.folder / "snapshots",
             int(self.manifest["snapshot_bytes"]),
-            self._report,
+            self.report,
             write=self._lock is not None,
             identity=lambda name: f"{self._identity(name)}/{self.branches[name].created}",
         )
-        self._journal = Journal(self.folder, self.snapshots, self._report)
+        self._journal = Journal(self.folder, self.snapshots, self.report)
         # Before the logs, which whoever writes them meanwhile may only make longer.
         self._read_ends()
-        for path in sorted((self.folder / _BRANCHES).glob("[!.]*")):
+        for path in sorted((self.folder / BRANCHES).glob("[!.]*")):
             self._read_branch(path)
         self._check_ends()
         self._check_branches()
@@ -251,7 +257,7 @@ class Archive:
     def _begin(self) -> None:
         """Mends the logs, now that nothing speaks against them, and begins to write."""
         for name, found in self._found.items():
-            log = Log(self.folder / _BRANCHES / name, self._identity(name), found)
+            log = Log(self.folder / BRANCHES / name, self._identity(name), found)
             self._journal.add_log(name, log, self.branches[name].end)
         self._found.clear()
         self._journal.start()
@@ -261,7 +267,7 @@ class Archive:
         """Reads a document, and mends it."""
         found = read_document(folder, name, identity=identity)
         for copy in found.damaged:
-            self._report(f"{folder / copy} was missing, damaged or out of date; its copy stands in for it.")
+            self.report(f"{folder / copy} was missing, damaged or out of date; its copy stands in for it.")
         if found.damaged and self._lock is not None:
             # A full disk will take it another time.
             with contextlib.suppress(OSError):
@@ -271,8 +277,8 @@ class Archive:
     def _clean_up(self) -> None:
         """Removes what a writer that was killed had not finished."""
         if self._lock is not None:
-            for path in (*self.folder.glob(".*"), *self.folder.glob(f"{_BRANCHES}/*/.*")):
-                if _is_leftover(path):
+            for path in (*self.folder.glob(".*"), *self.folder.glob(f"{BRANCHES}/*/.*")):
+                if is_leftover(path):
                     path.unlink(missing_ok=True)
 
     def _note_ends(self) -> None:
@@ -291,13 +297,13 @@ class Archive:
             self._ends, self._ends_revision = self._document(self.folder, ENDS, self.manifest["id"])
         except SessionError as error:
             # A session that is only being made has none yet.
-            if any(self.folder.glob(f"{_BRANCHES}/*/{NAMES[0]}")):
-                self._report(f"{error} Whether a log has lost its end cannot be told.")
+            if any(self.folder.glob(f"{BRANCHES}/*/{NAMES[0]}")):
+                self.report(f"{error} Whether a log has lost its end cannot be told.")
 
     def _check_ends(self) -> None:
         ends = " and ".join(str(self.folder / copy) for copy in copies(ENDS))
         for name, (tick, size) in self._ends.items():
-            path = self.folder / _BRANCHES / name
+            path = self.folder / BRANCHES / name
             if name not in self.branches:
                 raise SessionError(f"{path} is missing; restore it, or remove {ends} to go on without it.")
             if self._found[name].size < size:
@@ -310,10 +316,10 @@ class Archive:
     def _read_branch(self, path: Path) -> None:
         identity = self._identity(path.name)
         try:
-            content, _ = self._document(path, _BRANCH, identity)
+            content, _ = self._document(path, BRANCH, identity)
         except SessionError as error:
             if path.name not in self._ends and not any((path / name).exists() for name in NAMES):
-                self._report(f"The branch in {path} was never finished and is left out.")
+                self.report(f"The branch in {path} was never finished and is left out.")
                 return
             raise SessionError(f"{error} It says where a branch begins.") from error
         branch, log = Branch(**content), read_log(path, identity)
@@ -329,18 +335,18 @@ class Archive:
             )
         # Whoever lives in it meanwhile writes one file after the other.
         for name in () if self._elsewhere else log.damaged:
-            self._report(f"{path / name} was incomplete or damaged; the other one stands in for it.")
+            self.report(f"{path / name} was incomplete or damaged; the other one stands in for it.")
         self.branches[branch.name], self._found[branch.name] = branch, log
 
     def _check_branches(self) -> None:
         if MAIN not in self.branches:
-            raise SessionError(f"{self.folder / _BRANCHES / MAIN} is missing; restore it.")
+            raise SessionError(f"{self.folder / BRANCHES / MAIN} is missing; restore it.")
         for branch in self.branches.values():
             parent = None if branch.parent is None else self.branches.get(branch.parent)
             if branch.parent is not None and (parent is None or branch.at > parent.end):
                 raise SessionError(
                     f"The branch '{branch.name}' leaves '{branch.parent}' at tick {branch.at}, which is not there: "
-                    f"{self.folder / _BRANCHES / branch.parent} has lost it. Restore its log."
+                    f"{self.folder / BRANCHES / branch.parent} has lost it. Restore its log."
                 )
 
     def _check_snapshots(self) -> None:
@@ -348,41 +354,32 @@ class Archive:
             for tick in self.snapshots.ticks(branch.name):
                 if tick > branch.end and self.snapshots.is_sound(branch.name, tick):
                     raise SessionError(
-                        f"{self.folder / _BRANCHES / branch.name / NAMES[0]} and its copy end at tick {branch.end}, "
+                        f"{self.folder / BRANCHES / branch.name / NAMES[0]} and its copy end at tick {branch.end}, "
                         f"but there is a snapshot of tick {tick}: both have lost entries. Restore one of them, or "
                         "remove the later snapshots to go on from there."
                     )
 
     def _check_prompt(self) -> None:
-        path, said = self.folder / PROMPT, self.manifest["prompt"]
-        if said is not None and (not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != said):
-            self._report(f"{path} is missing or damaged: what came before the first snapshot cannot be shown again.")
+        if (digest := self.manifest["prompt"]) is None:
+            return
+        whole, damaged = find_prompt(self.folder, digest)
+        if whole is None:
+            names = " and ".join(str(self.folder / name) for name in PROMPTS)
+            self.report(f"{names} are missing or damaged: what came before the first snapshot cannot be shown again.")
+            return
+        for name in damaged:
+            self.report(f"{self.folder / name} was missing or damaged; its copy stands in for it.")
+        if damaged and self._lock is not None:
+            with contextlib.suppress(OSError):
+                write_whole(self.folder, dict.fromkeys(damaged, whole))
 
     def _identity(self, branch: str) -> str:
         return f"{self.manifest['id']}/{branch}"
-
-    def _report(self, sentence: str) -> None:
-        self.problems.append(sentence)
 
 
 def is_session(folder: Path) -> bool:
     """Returns whether there is a session in a folder, be it damaged."""
     return any((folder / name).exists() for name in copies(MANIFEST))
-
-
-def _is_leftover(path: Path) -> bool:
-    """Returns whether this is a file that was being written whole when its writer was killed."""
-    return path.name.startswith(".") and path.name.rpartition(".")[2].isdecimal() and path.is_file()
-
-
-def _only_begun(folder: Path) -> bool:
-    """Returns whether a folder holds nothing, or what is left where the making of a session was cut off."""
-    branches = folder / _BRANCHES
-    begun = {branches, folder / PROMPT} if branches.is_dir() else set()
-    documents = {branches / MAIN / copy for copy in copies(_BRANCH)}
-    return all(path in begun or _is_leftover(path) for path in folder.iterdir()) and all(
-        path == branches / MAIN or path in documents or _is_leftover(path) for path in branches.rglob("*")
-    )
 
 
 def _check_schema(folder: Path, manifest: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ import dataclasses
 import hashlib
 import json
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ class Event:
     """Something that happened to a branch beside its ticks.
 
     Attributes:
-      kind: `label`, `opened`, `paused`, `resumed`, `extended` or `closed`.
+      kind: `label`, `opened`, `paused`, `resumed`, `extended`, `left` (others stayed on other branches) or `closed`.
       tick: at which tick.
       text: what it says.
       time: when, in seconds of the Unix epoch.
@@ -139,3 +139,18 @@ class Branch:
     def to_json(self) -> dict[str, Any]:
         """Returns what its document says."""
         return {"name": self.name, "parent": self.parent, "at": self.at, "created": self.created}
+
+
+def latest_of(branches: Collection[Branch]) -> Branch:
+    """Returns the branch on which the last tick was lived."""
+    return max(branches, key=lambda branch: (branch.lived(branch.end) or 0.0, branch.created))
+
+
+def left_at(branches: Collection[Branch]) -> tuple[str, int]:
+    """Returns branch and tick at which a session was closed; where it was not, the newest that was lived."""
+    events = [(event, branch.name) for branch in branches for event in branch.events]
+    event, name = max(events, key=lambda found: found[0].time, default=(None, ""))
+    if event is not None and event.kind == "closed":
+        return name, event.tick
+    latest = latest_of(branches)
+    return latest.name, latest.end

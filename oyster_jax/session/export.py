@@ -31,7 +31,16 @@ class Span:
     stop: int
 
 
-def export(replayer: Replayer, span: Span, path: Path, *, actions: ActionSpec, rate: float, captions: bool) -> None:
+def export(
+    replayer: Replayer,
+    span: Span,
+    path: Path,
+    *,
+    actions: ActionSpec,
+    rate: float,
+    captions: bool = False,
+    mark: str = "",
+) -> None:
     """Writes a span of a session; the ending of `path` says as what.
 
     `.mp4` and `.webp` show it, `.npz` holds `frames` `[ticks + 1, height, width, 3]` and `actions` `[ticks]` exactly,
@@ -44,6 +53,7 @@ def export(replayer: Replayer, span: Span, path: Path, *, actions: ActionSpec, r
       actions: of the world, for their names.
       rate: ticks a second.
       captions: write each action into its frame.
+      mark: written into the upper right corner of every frame that people look at, nothing if empty.
 
     Raises:
       SessionError: the ending is none of these, or the span was not lived.
@@ -63,9 +73,7 @@ def export(replayer: Replayer, span: Span, path: Path, *, actions: ActionSpec, r
         write_clip(path, frames, rate=rate, actions=taken, start=span.start)
         return
     names = ["", *(actions.names[action] for action in taken)]
-    shown = (
-        _captioned(frame, name) if captions else _enlarged(frame) for frame, name in zip(frames, names, strict=True)
-    )
+    shown = (_written(frame, name if captions else "", mark) for frame, name in zip(frames, names, strict=True))
     write_clip(path, shown, rate=rate)
 
 
@@ -89,15 +97,15 @@ def _lines(replayer: Replayer, span: Span, taken: np.ndarray, actions: ActionSpe
 _SCALE = 6
 
 
-def _enlarged(frame: np.ndarray) -> np.ndarray:
-    return frame.repeat(_SCALE, 0).repeat(_SCALE, 1)
-
-
-def _captioned(frame: np.ndarray, caption: str) -> np.ndarray:
+def _written(frame: np.ndarray, caption: str, mark: str) -> np.ndarray:
     from PIL import Image, ImageDraw, ImageFont
 
-    image = Image.fromarray(_enlarged(frame))
+    image = Image.fromarray(frame.repeat(_SCALE, 0).repeat(_SCALE, 1))
+    if not caption and not mark:
+        return np.asarray(image)
     font = ImageFont.load_default(size=image.height // 16)
     draw = ImageDraw.Draw(image)
-    draw.text((8, image.height - image.height // 10), caption, font=font, stroke_width=2, stroke_fill="black")
+    style = {"font": font, "stroke_width": 2, "stroke_fill": "black"}
+    draw.text((8, image.height - image.height // 10), caption, **style)
+    draw.text((image.width - 8, 8), mark, anchor="ra", **style)
     return np.asarray(image)

@@ -2,6 +2,7 @@
 
 import errno
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,15 @@ import numpy as np
 from oyster_jax.session.branch import Branch, Event, frame_digest, tick_entry
 from oyster_jax.session.errors import SessionError
 from oyster_jax.session.log import Entry, Log
-from oyster_jax.session.snapshot import Leaves
 from oyster_jax.session.snapshots import Snapshots
 
-#: Seconds between two writes of the log. What was lived in the last interval, and while the disk takes it, is lost by a
-#: crash; nothing before that is.
+#: Seconds between two writes of the log. A crash takes what was lived since the newest entry that is on the disk: these
+#: seconds and, at worst, the time of two writes, as what just missed one waits for the next.
 LOG_SECONDS = 0.05
+#: Seconds of life that a crash takes at most where nothing is said of `trouble`.
+LOSS_SECONDS = 2.0
 #: Seconds until a disk that would not take the log is asked again.
 RETRY_SECONDS = 1.0
-#: Snapshots of a branch that wait for a disk that takes no log.
-_KEPT = 2
 
 #: A branch, and an entry of its log; or a tick with what its entry is made of, on the thread that writes.
 type Note = tuple[Branch, int | None, Entry | tuple[int, float, np.ndarray]]
@@ -34,18 +34,19 @@ class Journal:
       snapshots: that states go to once their ticks are on the disk.
       report: told of what went wrong, as a sentence.
 
-    Attributes:
-      trouble: why the log cannot be written just now, None if it can.
     """
 
     def __init__(self, folder: Path, snapshots: Snapshots, report: Callable[[str], None]):
-        self.trouble: str | None = None
+        self._refused: str | None = None
+        # When the oldest of the notes was made that wait, and of those that are being written.
+        self._waits_since: float | None = None
+        self._writes_since: float | None = None
         self._folder, self._snapshots, self._report = folder, snapshots, report
         self._changed = threading.Condition()
         self._logs: dict[str, Log] = {}
         self._durable: dict[str, int] = {}
         self._notes: list[Note] = []
-        self._due: list[tuple[str, int, Leaves]] = []
+        self._due: list[tuple[str, int]] = []
         self._asked, self._answered, self._closing = 0, 0, False
         self._thread: threading.Thread | None = None
 
@@ -66,10 +67,23 @@ class Journal:
         """Returns the last tick of each branch that is on the disk, and the bytes of its log."""
         return {name: [self._durable[name], log.size] for name, log in self._logs.items()}
 
+    @property
+    def trouble(self) -> str | None:
+        """Why a crash would take more than the last `LOSS_SECONDS` just now; None if it would not."""
+        behind = self.behind
+        if self._refused is not None or behind <= LOSS_SECONDS:
+            return self._refused
+        return f"{self._folder} is written too slowly: the last {behind:.1f} s of this life are not on the disk yet."
+
+    @property
+    def behind(self) -> float:
+        """Seconds that the oldest note has been waiting to be on the disk."""
+        since = self._writes_since or self._waits_since
+        return 0.0 if since is None else time.monotonic() - since
+
     def add_tick(self, branch: Branch, action: int, lived: float, frame: np.ndarray) -> None:
         """Notes a tick that the branch has just taken in."""
-        with self._changed:
-            self._notes.append((branch, branch.end, (action, lived, frame)))
+        self._note(branch, branch.end, (action, lived, frame))
 
     def add_event(self, branch: Branch, event: Event) -> None:
         """Notes an event.
@@ -77,14 +91,12 @@ class Journal:
         Raises:
           SessionError: it is too long, or its text is none.
         """
-        entry = event.entry()
-        with self._changed:
-            self._notes.append((branch, None, entry))
+        self._note(branch, None, event.entry())
 
-    def add_snapshot(self, branch: str, tick: int, leaves: Leaves) -> None:
-        """Keeps a state once its tick is on the disk; left out where the writer cannot keep up."""
+    def add_snapshot(self, branch: str, tick: int) -> None:
+        """Has a snapshot that is held written once its tick is on the disk."""
         with self._changed:
-            self._due.append((branch, tick, leaves))
+            self._due.append((branch, tick))
 
     def flush(self) -> bool:
         """Returns when all that was noted is on the disk or the disk has refused it; whether the former."""
@@ -112,6 +124,12 @@ class Journal:
             self._changed.notify_all()
         self._thread.join()
 
+    def _note(self, *note: Any) -> None:
+        with self._changed:
+            if not self._notes:
+                self._waits_since = time.monotonic()
+            self._notes.append(note)
+
     def _run(self) -> None:
         pause = LOG_SECONDS
         while True:
@@ -121,14 +139,18 @@ class Journal:
                     return
                 asked, notes, due = self._asked, self._notes, self._due
                 self._notes, self._due = [], []
+                self._writes_since, self._waits_since = self._waits_since, None
             left = self._write(notes)
             unwritten = {branch.name for branch, _, _ in left}
-            for branch, tick, leaves in due:
+            for branch, tick in due:
                 if branch not in unwritten:
-                    self._submit(branch, tick, leaves)
+                    self._submit(branch, tick)
             with self._changed:
+                if left:
+                    self._waits_since = self._writes_since
+                self._writes_since = None
                 self._notes = left + self._notes
-                self._due = [item for item in due if item[0] in unwritten][-_KEPT:] + self._due
+                self._due = [item for item in due if item[0] in unwritten] + self._due
                 self._answered = asked
                 self._changed.notify_all()
             pause = RETRY_SECONDS if left else LOG_SECONDS
@@ -149,12 +171,12 @@ class Journal:
                 trouble = _trouble(self._folder, error, self._durable[name])
                 continue
             self._durable[name] = max([self._durable[name], *(tick for _, tick, _ in own if tick is not None)])
-        self.trouble = trouble
+        self._refused = trouble
         return left
 
-    def _submit(self, branch: str, tick: int, leaves: Leaves) -> None:
+    def _submit(self, branch: str, tick: int) -> None:
         try:
-            self._snapshots.submit(branch, tick, leaves)
+            self._snapshots.submit(branch, tick)
         except Exception as error:  # noqa: BLE001  # The log must go on without snapshots.
             self._report(f"The state of tick {tick} of '{branch}' was not kept ({error}); rewinding will take longer.")
 

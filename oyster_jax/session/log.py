@@ -12,6 +12,7 @@ import struct
 import zlib
 from pathlib import Path
 
+from oyster_jax.files import sync_names
 from oyster_jax.session.errors import SessionError
 
 NAMES = ("log", "log.copy")
@@ -130,6 +131,7 @@ def _goes_on(data: bytes, offset: int) -> bool:
 
 def _write_at(path: Path, offset: int, data: bytes) -> None:
     """Writes `data` at `offset` and ends the file behind it, on the disk."""
+    new = not path.exists()
     file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
     try:
         view, at = memoryview(data), offset
@@ -140,6 +142,8 @@ def _write_at(path: Path, offset: int, data: bytes) -> None:
         os.fsync(file)
     finally:
         os.close(file)
+    if new:
+        sync_names(path.parent)
 
 
 def _encoded(entries: list[Entry] | tuple[Entry, ...], checksum: int) -> tuple[bytes, int]:

@@ -1,8 +1,7 @@
 """Finds the state of any tick of a session: from the nearest sound snapshot, along the log."""
 
-import dataclasses
-import hashlib
-import io
+import functools
+import time
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -12,9 +11,12 @@ import numpy as np
 from oyster_jax.core.model import WorldModel
 from oyster_jax.core.state import Status, WorldState
 from oyster_jax.prng import named_key
-from oyster_jax.session.archive import PROMPT, Archive
+from oyster_jax.session.archive import Archive
 from oyster_jax.session.branch import UNKNOWN, Branch, frame_digest
 from oyster_jax.session.errors import SessionError
+from oyster_jax.session.keeper import Keeper
+from oyster_jax.session.moment import Moment
+from oyster_jax.session.prompt import read_prompt
 
 
 class LivingWorld(Protocol):
@@ -47,43 +49,31 @@ class LivingWorld(Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Moment:
-    """A session at one tick.
-
-    Attributes:
-      tick: which.
-      state: of the world; the next tick uses it up.
-      frame: what it shows, uint8 `[height, width, 3]`.
-    """
-
-    tick: int
-    state: WorldState
-    frame: np.ndarray
-
-
 class Replayer:
     """Computes moments of a session.
 
     Args:
       world: that the session lives in.
       archive: of the session.
+
+    Attributes:
+      keeper: of snapshots along the ticks that were computed last; whoever lives on from there goes on with it.
     """
 
     def __init__(self, world: LivingWorld, archive: Archive):
-        self.world, self.archive = world, archive
+        self.world, self.archive, self.keeper = world, archive, Keeper(archive)
         self._seed, self._respawn = int(archive.manifest["seed"]), bool(archive.manifest["respawn"])
 
     def begin(self) -> Moment:
         """Returns tick 0.
 
         Raises:
-          SessionError: the session began from a recorded moment, and its file is damaged.
+          SessionError: the session began from a recorded moment, and both of its copies are damaged.
         """
-        if self.archive.manifest["prompt"] is None:
+        if (digest := self.archive.manifest["prompt"]) is None:
             state = self.world.reset(self._seed)
         else:
-            frames, actions = read_prompt(self.archive)
+            frames, actions = read_prompt(self.archive.folder, digest)
             state = self.world.encode(frames, actions, self._seed)
         return Moment(tick=0, state=state, frame=self.world.render(state))
 
@@ -105,28 +95,36 @@ class Replayer:
         """Returns the moment of a tick, whose frame is, bit for bit, that which was seen.
 
         Another processor, or other versions, may not compute the same bits: where the frame does not have the digest in
-        the log, that becomes a problem of the archive.
+        the log, that becomes a problem of the archive. Snapshots that are missing on the way, because they were lost or
+        never written, are made up for where the replay is what was lived.
 
         Raises:
           SessionError: there is no such tick, or neither a snapshot nor the beginning can be read.
         """
         moment = self._nearest(branch, tick)
+        self.keeper.restart()
+        exact = self.archive.exact
         for action in self.actions(branch, moment.tick, tick).tolist():
+            begin = time.perf_counter()
             moment = self.next(moment, action)
-        owner = self.owner(branch, tick)
-        if tick and owner.digest(tick) not in (UNKNOWN, frame_digest(moment.frame)):
-            self.archive.problems.append(
-                f"Tick {tick} of '{owner.name}' does not look as it did when it was lived, bit for bit; "
-                "`oyster session verify` tells by how much."
-            )
+            owner, took = self.owner(branch, moment.tick), time.perf_counter() - begin
+            exact = exact and _is_as_lived(owner, moment)
+            if exact:
+                self.keeper.add(owner.name, moment, took)
+        self._check(branch, moment)
         return moment
 
     def replay(self, branch: str, start: int = 0, stop: int | None = None) -> Iterator[Moment]:
-        """Yields every moment from `start` to `stop` (the branch's end), both included; each uses the last one up."""
+        """Yields every moment from `start` to `stop` (the branch's end), both included; each uses the last one up.
+
+        The first whose frame does not have the digest in the log becomes a problem of the archive.
+        """
         moment = self.at(branch, start)
         yield moment
+        fine = True
         for action in self.actions(branch, start, self.archive.branch(branch).end if stop is None else stop).tolist():
             moment = self.next(moment, action)
+            fine = fine and self._check(branch, moment)
             yield moment
 
     def snapshot(self, branch: str, tick: int) -> Moment | None:
@@ -157,6 +155,17 @@ class Replayer:
             stop = begin
         return np.concatenate([np.zeros(0, np.int32), *reversed(parts)])
 
+    def _check(self, branch: str, moment: Moment) -> bool:
+        """Returns whether a frame is the one that was lived; tells where it is not."""
+        owner = self.owner(branch, moment.tick)
+        if _is_as_lived(owner, moment):
+            return True
+        self.archive.report(
+            f"Tick {moment.tick} of '{owner.name}' does not look as it did when it was lived, bit for bit; "
+            "`oyster session verify` tells by how much."
+        )
+        return False
+
     def _nearest(self, branch: str, tick: int) -> Moment:
         until = tick
         while True:
@@ -168,32 +177,11 @@ class Replayer:
                 return self.begin()
             until = owner.at
 
-    @property
+    @functools.cached_property
     def _like(self) -> WorldState:
-        return jax.eval_shape(self.world.model.reset, self.world.params, jax.random.key(0))
+        # What the world has traced already: to trace its model anew takes longer than to read a snapshot.
+        return jax.eval_shape(self.world.reset)
 
 
-def pack_prompt(frames: np.ndarray, actions: np.ndarray) -> bytes:
-    """Returns the content of the file that keeps the recorded moment a session begins from."""
-    file = io.BytesIO()
-    np.savez_compressed(file, frames=frames, actions=actions)
-    return file.getvalue()
-
-
-def read_prompt(archive: Archive) -> tuple[np.ndarray, np.ndarray]:
-    """Returns frames and actions of the recorded moment that a session began from.
-
-    Raises:
-      SessionError: the file is missing or damaged.
-    """
-    path = archive.folder / PROMPT
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SessionError(f"{path} cannot be read ({error.strerror}), and the session begins from it.") from error
-    if hashlib.sha256(data).hexdigest() != archive.manifest["prompt"]:
-        raise SessionError(
-            f"{path} is damaged: its sha256 is not the manifest's. Restore it; the session begins from it."
-        )
-    with np.load(io.BytesIO(data)) as arrays:
-        return arrays["frames"], arrays["actions"]
+def _is_as_lived(owner: Branch, moment: Moment) -> bool:
+    return not moment.tick or owner.digest(moment.tick) in (UNKNOWN, frame_digest(moment.frame))

@@ -17,7 +17,7 @@ import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from oyster_jax.core.state import WorldState
-from oyster_jax.files import write_whole
+from oyster_jax.files import sync_names, write_whole
 from oyster_jax.session.errors import SessionError
 from oyster_jax.tree import named_leaves, tree_digest
 
@@ -74,6 +74,7 @@ def write_snapshot(folder: Path, leaves: Leaves, identity: str) -> int:
         read_snapshot(temporary, identity)
         if not folder.exists():
             os.rename(temporary, folder)
+            sync_names(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         # Orbax writes beside the name it was given, too. No glob: Python would keep each pattern that it compiled.

@@ -18,14 +18,12 @@ from pathlib import Path
 
 from oyster_jax.session.snapshot import Leaves, write_snapshot
 
-#: Snapshots that may wait to be written; one more is left out, for the log can always make its state again.
-WAITING = 6
-#: How often a process that died is started again before snapshots are given up.
+#: How many processes may die one after the other, without having written any, before snapshots are given up.
 RESTARTS = 3
-#: Snapshots after which the process is exchanged for a fresh one: what Orbax and its allocator keep of each, 80 KB,
-#: does not pile up then.
+#: Snapshots after which the process is exchanged for a fresh one, once that has begun: what Orbax and its allocator
+#: keep of each, 80 KB, does not pile up then.
 LIFETIME = 200
-#: Seconds that one snapshot may take, with the start of the process that writes it, before that is ended.
+#: Seconds that the start of the process may take, and each snapshot, before it is ended.
 PATIENCE = 180.0
 #: Seconds that the process has to end by itself.
 _GRACE = 10.0
@@ -56,14 +54,14 @@ class SnapshotWriter:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._waiting: list[tuple[Path, str, Leaves, Report]] = []
-        self._failures, self._age = 0, 0
-        self._process: subprocess.Popen[bytes] | None = None
-        self._connection: Connection | None = None
+        self._failures = 0
+        self._process: _Process | None = None
+        self._successor: _Process | None = None
         self._thread: threading.Thread | None = None
         self._closing = False
 
-    def submit(self, folder: Path, identity: str, leaves: Leaves, report: Report) -> bool:
-        """Hands a snapshot over; returns False if too many wait already.
+    def submit(self, folder: Path, identity: str, leaves: Leaves, report: Report) -> None:
+        """Hands a snapshot over; after `close` it is left out.
 
         Args:
           folder: that it shall be; its name must not be taken.
@@ -72,19 +70,13 @@ class SnapshotWriter:
           report: called on the writer's thread once it is written or could not be.
         """
         with self._changed:
-            if self._closing or len(self._waiting) >= WAITING:
-                return False
+            if self._closing:
+                return
             self._waiting.append((folder, identity, leaves, report))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
-            return True
-
-    def pending(self, folder: Path) -> Leaves | None:
-        """Returns the leaves of a snapshot that is not written yet, None if there is none of that name."""
-        with self._changed:
-            return next((leaves for path, _, leaves, _ in self._waiting if path == folder), None)
 
     def wait(self) -> None:
         """Returns when nothing waits any more."""
@@ -99,7 +91,7 @@ class SnapshotWriter:
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join()
-        self._stop()
+        self._stop(_GRACE)
 
     def _run(self) -> None:
         while True:
@@ -117,33 +109,51 @@ class SnapshotWriter:
                 self._changed.notify_all()
 
     def _write(self, folder: Path, identity: str, leaves: Leaves) -> Written:
-        if self._age >= LIFETIME:
-            self._stop()
         while self._failures < RESTARTS:
             try:
-                if self._connection is None:
-                    self._start()
-                assert self._connection is not None
-                self._connection.send((os.fspath(folder), identity, leaves))
-                if not self._connection.poll(PATIENCE):
-                    raise TimeoutError
-                size, problem = self._connection.recv()
-                self._age += 1
+                size, problem = self._fresh().write(folder, identity, leaves)
+                self._failures = 0
                 return Written(folder=folder, bytes=size, problem=problem)
             except (OSError, EOFError):
                 self._failures += 1
-                self._stop(grace=0.0)
+                self._stop(0.0)
         problem = f"The process that writes snapshots ended or hung {self._failures} times; rewinding will take longer."
         return Written(folder=folder, bytes=0, problem=problem)
 
-    def _start(self) -> None:
-        self._age = 0
+    def _fresh(self) -> "_Process":
+        """Returns the process to write with; one that has written enough goes when its successor can take over."""
+        if self._process is None:
+            self._process = _Process()
+        elif self._successor is not None and self._successor.has_begun():
+            self._process.stop(_GRACE)
+            self._process, self._successor = self._successor, None
+        elif self._successor is None and self._process.age >= LIFETIME:
+            self._successor = _Process()
+        return self._process
+
+    def _stop(self, grace: float) -> None:
+        for process in (self._process, self._successor):
+            if process is not None:
+                process.stop(grace)
+        self._process = self._successor = None
+
+
+class _Process:
+    """A process that writes snapshots.
+
+    Attributes:
+      age: how many it has written, or tried to.
+      pid: its number.
+    """
+
+    def __init__(self) -> None:
+        self.age, self._begun = 0, False
         ours, theirs = socket.socketpair()
         package = os.fspath(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         self._connection = Connection(ours.detach())
         with theirs:
-            self._process = subprocess.Popen(
+            self._child = subprocess.Popen(
                 [sys.executable, "-m", __name__, str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
@@ -153,17 +163,40 @@ class SnapshotWriter:
                 process_group=0,
                 env=os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": path},
             )
+        self.pid = self._child.pid
 
-    def _stop(self, grace: float = _GRACE) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        if self._process is not None:
-            try:
-                self._process.wait(grace)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        self._connection = self._process = None
+    def has_begun(self, patience: float = 0.0) -> bool:
+        """Returns whether it has begun to take snapshots, or does within `patience` seconds.
+
+        Raises:
+          EOFError: it has ended.
+        """
+        if not self._begun and self._connection.poll(patience):
+            self._begun = self._connection.recv()
+        return self._begun
+
+    def write(self, folder: Path, identity: str, leaves: Leaves) -> tuple[int, str | None]:
+        """Has it write a snapshot; returns the bytes that it takes, and why it could not be written.
+
+        Raises:
+          OSError, EOFError: it has ended, or takes longer than `PATIENCE`.
+        """
+        if not self.has_begun(PATIENCE):
+            raise TimeoutError
+        self._connection.send((os.fspath(folder), identity, leaves))
+        if not self._connection.poll(PATIENCE):
+            raise TimeoutError
+        self.age += 1
+        return self._connection.recv()
+
+    def stop(self, grace: float) -> None:
+        """Ends it, by force if it does not within `grace` seconds, or has only begun to start."""
+        self._connection.close()
+        try:
+            self._child.wait(grace if self._begun else 0.0)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
 
 
 def main(descriptor: int) -> None:
@@ -173,6 +206,7 @@ def main(descriptor: int) -> None:
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stderr.fileno())
     with Connection(descriptor) as connection, contextlib.suppress(EOFError, OSError):
+        connection.send(True)
         while True:
             folder, identity, leaves = connection.recv()
             connection.send(_answer(Path(folder), identity, leaves))

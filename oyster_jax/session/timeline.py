@@ -59,7 +59,9 @@ class Timeline:
         for line in self.children(parent):
             origin = "" if parent is None else f" from {parent} at {line.at}"
             pointer = f"  ← at tick {here[1]}" if here is not None and here[0] == line.name else ""
-            lines.append(f"{indent}{line.name}{origin}: ticks to {line.end}, {len(line.snapshots)} snapshots{pointer}")
+            lived = "" if line.lived is None else f", lived at {line.lived:.1f} s of wall time"
+            kept = f"{len(line.snapshots)} snapshots"
+            lines.append(f"{indent}{line.name}{origin}: ticks to {line.end}{lived}, {kept}{pointer}")
             lines += [f"{indent}    tick {label.tick}: {label.text}" for label in line.labels]
             lines += self._lines(line.name, indent + "  ", here)
         return lines

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import numpy as np
 
 from oyster_jax.session.branch import frame_digest
-from oyster_jax.session.replayer import Moment, Replayer
+from oyster_jax.session.moment import Moment
+from oyster_jax.session.replayer import Replayer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

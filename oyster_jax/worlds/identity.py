@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import os
 import platform
 from importlib.metadata import version
 from typing import Any
 
 import jax
 
+from oyster_jax.evaluate.machine import machine
 from oyster_jax.session.archive import Archive
 from oyster_jax.session.errors import SessionError
 from oyster_jax.worlds.world import World
@@ -56,20 +58,29 @@ def check_duration(seconds: float) -> None:
 
 
 def home() -> dict[str, str]:
-    """Returns under what conditions frames are computed here."""
-    device = jax.devices()[0]
-    return {"backend": f"{device.platform} {device.device_kind}", "machine": platform.machine()} | {
-        package: version(package) for package in _PACKAGES
-    }
+    """Returns under what conditions frames are computed here: what may change their last bits."""
+    device, computer = jax.devices()[0], machine()
+    return {
+        "backend": f"{device.platform} {device.device_kind}",
+        "machine": platform.machine(),
+        "processor": " ".join([computer["processor"], *computer["extensions"]]),
+        "flags": os.environ.get("XLA_FLAGS", ""),
+    } | {package: version(package) for package in _PACKAGES}
 
 
-def changed_home(before: dict[str, str]) -> list[str]:
-    """Returns a sentence on what differs from the conditions of `before`, or nothing."""
-    changed = [f"{name} {before.get(name)} → {now}" for name, now in home().items() if before.get(name) != now]
+def changed_home(archive: Archive) -> str | None:
+    """Returns a sentence on what differs from the conditions that a session was lived under, or None."""
+    opened = (event for branch in archive.branches.values() for event in branch.events if event.kind == "opened")
+    here, homes = home(), [archive.manifest["home"], *(json.loads(event.text) for event in opened)]
+    changed = dict.fromkeys(
+        f"{name} {was} → {here.get(name)}" for before in homes for name, was in before.items() if here.get(name) != was
+    )
     if not changed:
-        return []
-    said = f"This session was lived under other conditions before ({', '.join(changed)})"
-    return [f"{said}: its last bits may differ; `oyster session verify` tells whether they do."]
+        return None
+    return (
+        f"This session was lived under other conditions before ({', '.join(changed)}): its last bits may differ; "
+        "`oyster session verify` tells whether they do."
+    )
 
 
 def _model_digest(world: World) -> str:

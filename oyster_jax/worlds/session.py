@@ -1,7 +1,6 @@
 """A session: a learned world being lived in, that can be paused, killed, moved, rewound, branched and replayed."""
 
 import contextlib
-import hashlib
 import itertools
 import json
 import os
@@ -15,19 +14,17 @@ import numpy as np
 
 from oyster_jax.core.spec import as_action_ids
 from oyster_jax.core.state import Status, WorldState
-from oyster_jax.session.archive import PROMPT, Archive
+from oyster_jax.session.archive import Archive
+from oyster_jax.session.branch import left_at
 from oyster_jax.session.errors import SessionEndedError, SessionError
-from oyster_jax.session.replayer import Moment, Replayer, pack_prompt
-from oyster_jax.session.snapshot import to_leaves
+from oyster_jax.session.moment import Moment
+from oyster_jax.session.prompt import prompt_files
+from oyster_jax.session.replayer import Replayer
 from oyster_jax.session.status import Phase, SessionStatus
 from oyster_jax.session.timeline import Timeline, timeline_of
 from oyster_jax.worlds.identity import changed_home, check_duration, check_world, home, world_manifest
 from oyster_jax.worlds.registry import load
 from oyster_jax.worlds.world import Action, Actions, World
-
-#: Seconds of ticks between two snapshots; a rewind loads one and computes at most these ticks again.
-SNAPSHOT_SECONDS = 0.35
-SNAPSHOT_TICKS = 16  # but never fewer
 
 type Policy = Callable[[np.ndarray], Action]
 
@@ -42,16 +39,15 @@ class Session(contextlib.AbstractContextManager["Session"]):
       branch_name: the branch that it is on.
     """
 
-    def __init__(self, world: World, archive: Archive, sharers: list["Session"], branch: str):
+    def __init__(self, world: World, archive: Archive, sharers: list["Session"], branch: str, tick: int | None = None):
         self.world, self.branch_name = world, branch
         self._archive, self._sharers = archive, sharers
         self._replayer = Replayer(world, archive)
-        self._tick = archive.branches[branch].end
+        self._tick = archive.branches[branch].end if tick is None else tick
         self._moment: Moment | None = None
         self._paused = self._closed = False
         self._lived = max((b.lived(b.end) or 0.0 for b in archive.branches.values()), default=0.0)
         self._resumed = time.monotonic()
-        self._since_snapshot, self._ticks_since_snapshot = 0.0, 0
         sharers.append(self)
 
     @classmethod
@@ -83,17 +79,17 @@ class Session(contextlib.AbstractContextManager["Session"]):
           WorldError, ValueError: the prompt is not this world's.
         """
         check_duration(max_duration)
-        files = {}
+        files, digest = {}, None
         if prompt is not None:
             frames, ids = np.asarray(prompt[0]), np.zeros(0, np.int32)
             if len(frames) > 1:
                 ids = as_action_ids(world.spec.action, prompt[1])
             world.encode(frames, ids, seed)
-            files[PROMPT] = pack_prompt(frames, ids)
+            files, digest = prompt_files(frames, ids)
         manifest = {
             **world_manifest(world),
             "seed": seed,
-            "prompt": hashlib.sha256(files[PROMPT]).hexdigest() if files else None,
+            "prompt": digest,
             "respawn": respawn,
             "max_duration": max_duration,
             "snapshot_bytes": snapshot_bytes,
@@ -110,7 +106,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
         Args:
           path: of its folder.
           world: that it lives in, or its name or folder; the one of the name that it began with unless given.
-          branch: to be on, the one that was lived on last unless given.
+          branch: to be on, at its end; where the session was left unless given.
 
         Raises:
           SessionError: there is no session, it is damaged beyond repair, another process writes it, or the world is
@@ -121,11 +117,14 @@ class Session(contextlib.AbstractContextManager["Session"]):
         try:
             world = world if isinstance(world, World) else load(world or archive.manifest["world"])
             check_world(archive, world)
-            session = cls(world, archive, [], archive.branch(branch).name if branch else archive.latest.name)
+            name, tick = (branch, archive.branch(branch).end) if branch else left_at(archive.branches.values())
+            session = cls(world, archive, [], name, tick)
         except BaseException:
             archive.close()
             raise
-        archive.problems.extend(changed_home(archive.manifest["home"]))
+        if (changed := changed_home(archive)) is not None:
+            archive.exact = False
+            archive.report(changed)
         session._event("opened", json.dumps(home()))
         return session
 
@@ -229,11 +228,9 @@ class Session(contextlib.AbstractContextManager["Session"]):
         took = time.perf_counter() - begin
         self._tick += 1
         branch = self._archive.branches[self.branch_name]
+        # Before its state: no snapshot is written before its tick.
         self._archive.add_tick(branch, taken, self.wall_time, self._moment.frame)
-        self._since_snapshot += took
-        self._ticks_since_snapshot += 1
-        if self._since_snapshot >= SNAPSHOT_SECONDS and self._ticks_since_snapshot >= SNAPSHOT_TICKS:
-            self._keep_snapshot()
+        self._replayer.keeper.add(self.branch_name, self._moment, took)
         return self._moment.frame
 
     def run(
@@ -290,7 +287,6 @@ class Session(contextlib.AbstractContextManager["Session"]):
         self._check_open()
         self._moment = self._replayer.at(branch or self.branch_name, tick)
         self.branch_name, self._tick = branch or self.branch_name, tick
-        self._since_snapshot, self._ticks_since_snapshot = 0.0, 0
         return self._moment.frame
 
     def branch(self, at: int | None = None, *, name: str | None = None) -> Self:
@@ -313,7 +309,10 @@ class Session(contextlib.AbstractContextManager["Session"]):
         if not self._paused:
             self._event("paused")
             self._lived, self._paused = self.wall_time, True
-            self._keep_snapshot()
+            # So that there is room for one more.
+            self.flush()
+            if self._moment is not None:
+                self._replayer.keeper.keep(self._replayer.owner(self.branch_name, self._tick).name, self._moment)
         self.flush()
 
     def resume(self) -> None:
@@ -362,9 +361,14 @@ class Session(contextlib.AbstractContextManager["Session"]):
         """
         if self._closed:
             return
-        self._event("closed")
-        if self._sharers == [self]:
-            self._archive.close()
+        alone = self._sharers == [self]
+        self._event("closed" if alone else "left")
+        if alone:
+            try:
+                self._archive.close()
+            except SessionError:
+                self._event("resumed")
+                raise
         self._lived, self._closed, self._moment = self.wall_time, True, None
         self._sharers.remove(self)
 
@@ -385,12 +389,6 @@ class Session(contextlib.AbstractContextManager["Session"]):
 
     def _left_at(self, tick: int, name: str | None = None) -> str:
         return self._archive.add_branch(name, self._replayer.owner(self.branch_name, tick).name, tick)
-
-    def _keep_snapshot(self) -> None:
-        """Hands the present state over, unless its tick is another branch's, or has been kept."""
-        if self._moment is not None and self._ticks_since_snapshot and self._archive.snapshots.budget:
-            self._archive.add_snapshot(self.branch_name, self._tick, to_leaves(self._moment.state, self._moment.frame))
-        self._since_snapshot, self._ticks_since_snapshot = 0.0, 0
 
     def _event(self, kind: str, text: str = "") -> None:
         self._archive.add_event(self._archive.branches[self.branch_name], kind, self._tick, text)

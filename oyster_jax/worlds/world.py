@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from oyster_jax.core.rollout import Observe
 from oyster_jax.core.spec import WorldSpec, as_action_ids
 from oyster_jax.core.state import Status, WorldState
-from oyster_jax.core.tick import Tick, compile_tick
+from oyster_jax.core.tick import Tick, Ticks, compile_tick, compile_ticks
 from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.tree import tree_digest
 from oyster_jax.typing import Frame, Params, PRNGKey
@@ -127,6 +127,14 @@ class World:
         """
         return self._observed(None, donate)(state, self._id(action))
 
+    def ticks(self, count: int) -> Ticks:
+        """Returns the compiled tick of `count` such worlds together; it uses their states up."""
+        if count not in self._together:
+            self._together[count] = compile_ticks(
+                self.model, self.params, count, alike=self._observed(None, donate=True)
+            )
+        return self._together[count]
+
     def stream(
         self, state: WorldState, actions: Actions, *, observe: Observe | None = None
     ) -> Iterator[tuple[WorldState, Any]]:
@@ -215,6 +223,10 @@ class World:
 
     @functools.cached_property
     def _ticks(self) -> dict[tuple[Observe | None, bool], Tick]:
+        return {}
+
+    @functools.cached_property
+    def _together(self) -> dict[int, Ticks]:
         return {}
 
     def _observed(self, observe: Observe | None, donate: bool = False) -> Tick:

@@ -4,7 +4,7 @@ import json
 import jax
 import pytest
 
-from oyster_jax.cli import bench
+from oyster_jax.cli import bench_training
 from oyster_jax.cli.main import main
 from oyster_jax.evaluate import training_speed
 from tests.cli import tiny
@@ -96,7 +96,7 @@ def test_levers_and_products_are_measured(world, capsys):
 @pytest.mark.parametrize("part", ["tokenizer", "dynamics"])
 def test_training_is_measured_beside_the_peak(part, tmp_path, capsys, monkeypatch):
     pytest.importorskip("procgen_gym")
-    monkeypatch.setattr(bench, "_RECORDED", 1_000)
+    monkeypatch.setattr(bench_training, "_RECORDED", 1_000)
     monkeypatch.setattr(training_speed, "matmul_peak", functools.partial(training_speed.matmul_peak, size=64))
     (tmp_path / "small.py").write_text(EXPERIMENT)
     with jax.numpy_dtype_promotion("standard"):  # Optax's schedules mix integers and floats.

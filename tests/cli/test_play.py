@@ -1,5 +1,6 @@
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import re
@@ -10,11 +11,13 @@ import subprocess
 import sys
 import termios
 import time
+import urllib.request
 
 import av
 import numpy as np
 import pytest
 
+from oyster_jax.cli import demo
 from oyster_jax.cli.main import main
 from oyster_jax.testing import tiny_model, tiny_params
 from oyster_jax.worlds.storage import save_world
@@ -30,6 +33,7 @@ FAIL = PRELUDE + (
 
 
 # Whoever runs the tests in the background has interrupts ignored, and children inherit that.
+_WITHOUT_DESKTOP = {name: value for name, value in os.environ.items() if "DISPLAY" not in name}
 _INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 
 
@@ -120,7 +124,7 @@ def started(folder):
 
 
 def test_keys_play_and_quitting_restores_the_terminal(started, folder):
-    player = started(PLAY, "play", "--world", folder, "--seed", "3", "--rate", "30")
+    player = started(PLAY, "play", "--terminal", "--world", folder, "--seed", "3", "--rate", "30")
     player.wait_for(b"Loading")
     player.wait_for(b"\x1b[?1049h")
     player.wait_for(b"\x1b[48;2;")
@@ -160,7 +164,7 @@ def test_whatever_ends_it_the_terminal_is_restored(started, end, code):
 
 
 def test_an_episode_that_ends_is_followed_by_another(started, ending_folder):
-    player = started(PLAY, "play", "--world", ending_folder, "--seed", "3")
+    player = started(PLAY, "play", "--terminal", "--world", ending_folder, "--seed", "3")
     player.wait_for(b"The episode has ended: here is another, seed 4.")
     player.wait_for(b"here is another, seed 5.")
     player.press(b"q")
@@ -169,7 +173,7 @@ def test_an_episode_that_ends_is_followed_by_another(started, ending_folder):
 
 
 def test_interrupting_the_player_is_no_traceback(started, folder):
-    player = started(PLAY, "play", "--world", folder)
+    player = started(PLAY, "play", "--terminal", "--world", folder)
     player.wait_for(b"  noop")
     player.press(b"\x03")
     assert player.finish() == 130
@@ -178,23 +182,63 @@ def test_interrupting_the_player_is_no_traceback(started, folder):
     assert b"Traceback" not in player.text
 
 
-def test_without_a_terminal_a_clip_is_written(folder, tmp_path, monkeypatch, capsys):
+def test_the_demo_plays_on_a_server_and_writes_the_clip(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["play", "--world", folder]) == 0
+    monkeypatch.setattr(demo, "SECONDS", 2.0)
+    assert main(["play", "--demo", "--world", folder]) == 0
     with av.open("oyster-tiny.mp4") as container:
         frames = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
         assert container.streams.video[0].average_rate == 15
-    assert frames.shape == (151, 96, 96, 3)
-    assert (frames[0] != frames[-1]).any()
+    assert frames.shape[1:] == (96 + 48, 96, 3)
+    # The picture changes, and so does what stands below it.
+    assert (frames[0, :96] != frames[-1, :96]).any()
+    assert (frames[0, 96:] != frames[-1, 96:]).any()
     out = capsys.readouterr().out
     assert out.startswith("Loading")
-    assert re.search(r"Wrote oyster-tiny.mp4: 150 ticks of tiny, simulated at [\d.]+ frames/s", out)
+    count = re.search(r"Wrote oyster-tiny.mp4: (\d+) frames of tiny at [\d.]+ a second", out)
+    assert count is not None
+    assert int(count[1]) == len(frames) > 5
+    assert "From a press to the frame that it made:" in out
     assert "Next:" in out
     assert [path.name for path in tmp_path.iterdir()] == ["oyster-tiny.mp4"]
 
 
+def test_the_player_says_what_it_does_serves_its_page_and_ends_on_ctrl_c(folder, tmp_path):
+    arguments = [
+        sys.executable,
+        "-c",
+        _INTERRUPTIBLE + "import sys; " + PLAY.removeprefix(PRELUDE),
+        "play",
+        "--world",
+        folder,
+    ]
+    with subprocess.Popen(
+        [*arguments, "--port", "0", "--data", str(tmp_path)], stdout=subprocess.PIPE, text=True, env=_WITHOUT_DESKTOP
+    ) as process:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "")
+        assert "Loading the learned world" in next(lines)
+        url = next(line for line in lines if line.startswith("Ready: ")).split()[1]
+        with urllib.request.urlopen(url) as page:
+            assert page.headers["content-security-policy"].startswith("default-src 'self'")
+            assert b"<html" in page.read()
+        with urllib.request.urlopen(f"{url}v1/worlds") as answer:
+            assert json.load(answer)["worlds"][0]["name"] == "tiny"
+        process.send_signal(signal.SIGINT)
+        assert "The server has ended" in process.stdout.read()
+        assert process.wait(30) == 0
+
+
 @pytest.mark.parametrize(
-    ("arguments", "named"), [(["--rate", "0"], "--rate"), (["--world", "nowhere"], "no world 'nowhere'")]
+    ("arguments", "named"),
+    [
+        (["--rate", "0"], "--rate"),
+        (["--world", "nowhere"], "no world 'nowhere'"),
+        (["--terminal"], "no terminal to play in"),
+        (["--terminal", "--demo"], "one of them"),
+        (["--out", "clip.mp4"], "--demo"),
+        (["--port", "70000"], "choose another --port"),
+    ],
 )
 def test_mistakes_end_in_one_sentence(arguments, named, capsys):
     assert main(["play", *arguments]) == 2

@@ -26,10 +26,14 @@ def test_a_session_is_lived_gone_on_with_listed_and_shown(lived, tiny, capsys):
     assert "at tick 35 of 35" in capsys.readouterr().out
     assert main(["session", "list", lived.rsplit("/", 1)[0]]) == 0
     assert f"{lived}: tiny, 35 ticks, 1 branches" in capsys.readouterr().out
+    assert main(["session", "list", lived]) == 0
+    assert f"{lived}: tiny, 35 ticks, 1 branches" in capsys.readouterr().out
+    assert main(["session", "live", lived, "--world", tiny, "--actions", "left", "--extend", "60"]) == 0
+    assert "1857.6 s left" in capsys.readouterr().out
     assert main(["session", "show", lived]) == 0
     out = capsys.readouterr().out
     assert "seed 4" in out
-    assert "main: ticks to 35" in out
+    assert "main: ticks to 36, lived at" in out
 
 
 def test_a_session_is_branched_and_verified(lived, tiny, capsys):
@@ -68,6 +72,7 @@ def test_a_session_is_exported(lived, tiny, tmp_path):
         (["export", "SESSION", "--out", "clip.mp4", "--start", "9", "--stop", "3"], "--start 9"),
         (["branch", "SESSION", "--at", "31"], "never lived"),
         (["live", "SESSION", "--actions", "fly*3"], "no action 'fly'"),
+        (["live", "SESSION", "--actions", "left", "--extend", "-1"], "positive number of seconds"),
     ],
 )
 def test_mistakes_are_told(lived, tiny, arguments, sentence, capsys, monkeypatch, tmp_path):

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from oyster_jax.core.tick import compile_tick
+from oyster_jax.core.tick import compile_tick, compile_ticks
 from oyster_jax.testing import tiny_model, tiny_params
 from oyster_jax.tree import tree_bytes
 
@@ -69,3 +69,17 @@ def test_an_observation_of_ones_own_is_compiled_with_the_tick(params, state):
     )(state, ACTION)
     assert int(step) == int(later.step) == 1
     assert reward.shape == ()
+
+
+def test_worlds_that_are_stepped_together_come_out_as_each_alone(params):
+    states = [jax.jit(MODEL.reset)(params, jax.random.key(seed)) for seed in range(3)]
+    actions = np.asarray([7, 1, 8], np.int32)
+    tick = compile_tick(MODEL, params)
+    alone = [tick(state, action) for state, action in zip(states, actions, strict=True)]
+    later, frames = compile_ticks(MODEL, params, 3, alike=tick)(states, actions)
+    for one, frame, (state, shown) in zip(later, np.asarray(frames), alone, strict=True):
+        # Not always bit for bit; who needs that compares, as `worlds.together` does.
+        assert np.abs(frame.astype(int) - np.asarray(shown)).max() <= 1
+        np.testing.assert_allclose(one.latent, state.latent, atol=1e-4)
+    with pytest.raises((RuntimeError, ValueError), match=r"deleted|donated"):
+        tick(states[0], actions[0])

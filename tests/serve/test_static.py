@@ -1,4 +1,4 @@
-"""What can be read off the page's files: small modules, nothing inline, nothing from another host, no broken reference."""
+"""What the page's files say: small modules, nothing inline, nothing from another host, no broken reference."""
 
 import re
 from html.parser import HTMLParser
@@ -61,5 +61,7 @@ def test_nothing_comes_from_another_host(file: Path):
 
 def test_every_class_of_the_style_sheets_occurs_in_a_module():
     scripts = "".join(path.read_text("utf-8") for path in [*MODULES, STATIC / "index.html"])
-    classes = {name for path in STYLES for name in re.findall(r"\.([a-z][a-z-]+)(?=[\s,:>{.\[)])", path.read_text("utf-8"))}
+    classes = {
+        name for path in STYLES for name in re.findall(r"\.([a-z][a-z-]+)(?=[\s,:>{.\[)])", path.read_text("utf-8"))
+    }
     assert {name for name in classes if not re.search(rf"\b{name}\b", scripts)} == set()

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from oyster_jax.session import keeper
 from oyster_jax.testing import tiny_model, tiny_params
-from oyster_jax.worlds import session as session_module
 from oyster_jax.worlds.storage import save_world
 from oyster_jax.worlds.world import World
 
@@ -40,5 +40,5 @@ def stored(tmp_path_factory) -> Path:
 @pytest.fixture
 def often(monkeypatch):
     """Takes a snapshot every twenty ticks or so."""
-    monkeypatch.setattr(session_module, "SNAPSHOT_SECONDS", 0.0)
-    monkeypatch.setattr(session_module, "SNAPSHOT_TICKS", 20)
+    monkeypatch.setattr(keeper, "SNAPSHOT_SECONDS", 0.0)
+    monkeypatch.setattr(keeper, "SNAPSHOT_TICKS", 20)

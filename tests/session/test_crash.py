@@ -1,6 +1,7 @@
 import errno
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -19,10 +20,10 @@ from tests.session.torture import tool
 def test_nothing_on_the_disk_is_lost_by_kills(stored, tmp_path):
     """As `tools/torture kill`, but shorter."""
     torture = tool("torture_kill")
-    losses = torture.kill(stored, tmp_path, times=5, seed=8, tell=lambda _: None)
+    losses = torture.kill(stored, tmp_path, times=3, seed=8, tell=lambda _: None)
     ticks, snapshots = torture.replays(stored, tmp_path / "session", losses)
     assert losses.fine, torture.outcome(losses, ticks, snapshots)
-    assert losses.kills.total() == 5
+    assert losses.kills.total() == 3
     assert ticks == sum(line.end - line.at for line in Archive(tmp_path / "session", write=False).branches.values()) > 0
 
 
@@ -138,6 +139,59 @@ def test_closing_on_a_full_disk_is_refused_and_may_be_tried_again(world, tmp_pat
         assert again.tick == 11
 
 
+def test_a_crash_takes_the_interval_and_two_writes_at_most(world, tmp_path, monkeypatch):
+    """On a disk as slow as this one; what `durable` says is there, and the rest is younger than that."""
+    writes = []
+    append = Log.append
+
+    def slow(log: Log, entries) -> None:
+        begin = time.monotonic()
+        time.sleep(0.1)
+        append(log, entries)
+        writes.append(time.monotonic() - begin)
+
+    monkeypatch.setattr(Log, "append", slow)
+    with world.session(tmp_path / "s", seed=3, respawn=False) as session:
+        session.step("noop")
+        session.flush()
+        lived, ages = {1: time.monotonic()}, []
+        for action in ACTIONS[:100]:
+            session.step(action)
+            lived[session.tick] = time.monotonic()
+            ages.append(lived[session.tick] - lived[session.durable])
+            assert "too slowly" not in session.status.sentence
+            time.sleep(0.005)
+        durable = session.durable
+        assert Archive(tmp_path / "s", write=False).branches["main"].end >= durable > 50
+    # And what a busy machine takes to wake a thread.
+    assert 0.1 < max(ages) < journal.LOG_SECONDS + 2 * max(writes) + 0.5
+
+
+def test_a_session_says_when_a_crash_would_take_more(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "LOSS_SECONDS", 0.2)
+    hangs, append = threading.Event(), Log.append
+    hangs.set()
+
+    def hang(log: Log, entries) -> None:
+        hangs.wait()
+        append(log, entries)
+
+    monkeypatch.setattr(Log, "append", hang)
+    with world.session(tmp_path / "s", seed=3) as session:
+        session.run(ACTIONS[:10])
+        session.flush()
+        assert "too slowly" not in session.status.sentence
+        hangs.clear()
+        session.run(ACTIONS[10:20])
+        time.sleep(0.3)
+        session.step("noop")
+        assert (session.durable, session.status.phase) == (10, Phase.RUNNING)
+        assert "too slowly: the last 0." in session.status.sentence
+        hangs.set()
+        session.flush()
+        assert "too slowly" not in session.status.sentence
+
+
 @pytest.mark.parametrize("character", ["a", "é", "漢", "🦪", "\x00", '"'])
 def test_the_longest_label_is_kept(world, tmp_path, character):
     with world.session(tmp_path / "s", seed=3) as session:
@@ -160,7 +214,7 @@ def test_nobody_waits_for_a_process_for_snapshots_that_hangs_or_dies(tmp_path, m
     if patience > 1:
         monkeypatch.setattr(snapshot_writer.sys, "executable", "/bin/false")
     writer, told = SnapshotWriter(), []
-    assert writer.submit(tmp_path / "b" / "00000001", "one 1", {"a": np.zeros(3)}, told.append)
+    writer.submit(tmp_path / "b" / "00000001", "one 1", {"a": np.zeros(3)}, told.append)
     writer.wait()
     writer.close()
     assert [(written.bytes, "ended or hung 3 times" in written.problem) for written in told] == [(0, True)]

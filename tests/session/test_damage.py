@@ -6,6 +6,9 @@ import pytest
 from oyster_jax.session.archive import Archive
 from oyster_jax.session.errors import SessionError
 from oyster_jax.session.log import NAMES
+from oyster_jax.session.prompt import PROMPTS
+from oyster_jax.session.snapshot import folder_bytes
+from oyster_jax.session.snapshots import ASIDE
 from oyster_jax.worlds.registry import load
 from oyster_jax.worlds.session import Session
 from oyster_jax.worlds.world import World
@@ -31,10 +34,10 @@ def copy(truth, tmp_path):
 def test_no_damage_is_silent(truth, stored, tmp_path):
     """As `tools/torture damage`, but shorter."""
     torture = tool("torture_damage")
-    outcomes = torture.damage(truth, stored, tmp_path, times=40, seed=5, every=40, tell=lambda _: None)
+    outcomes = torture.damage(truth, stored, tmp_path, times=24, seed=5, every=24, tell=lambda _: None)
     assert not outcomes.wrong, outcomes.wrong
     found = {outcome: sum(n for (_, o), n in outcomes.counts.items() if o == outcome) for _, outcome in outcomes.counts}
-    assert sum(found.values()) == 40
+    assert sum(found.values()) == 24
     assert min(found[torture.MENDED], found[torture.REFUSED], outcomes.commands.total()) > 0
 
 
@@ -115,13 +118,46 @@ def test_a_foreign_snapshot_behind_the_end_is_no_reason_to_refuse(world, truth, 
         assert session._archive.branch("main").end == len(truth.frames["main"]) - 1
 
 
-def test_a_damaged_prompt_is_told_before_it_is_needed(world, copy):
-    (copy / "prompt.npz").unlink()
+@pytest.mark.parametrize("name", PROMPTS)
+def test_a_damaged_prompt_is_mended_from_its_copy(world, truth, copy, name):
+    whole = (copy / name).read_bytes()
+    (copy / name).write_bytes(whole[:50] + b"x" + whole[51:])
+    Archive(copy, write=False)
+    assert (copy / name).read_bytes() != whole
     with Session.open(copy, world) as session:
-        assert "prompt.npz" in session.problems[0]
+        assert [f"{copy / name} was missing or damaged" in problem for problem in session.problems] == [True]
+        assert np.array_equal(session.seek(1, branch="main"), truth.frames["main"][1])
+    assert (copy / name).read_bytes() == whole
+
+
+def test_a_prompt_that_is_lost_is_told_before_it_is_needed(world, copy):
+    for name in PROMPTS:
+        (copy / name).unlink()
+    with Session.open(copy, world) as session:
+        assert all(str(copy / name) in session.problems[0] for name in PROMPTS)
         session.seek(125, branch="main")
-        with pytest.raises(SessionError, match=r"prompt\.npz"):
+        with pytest.raises(SessionError, match=r"prompt\.npz.*prompt\.copy\.npz"):
             session.seek(1, branch="main")
+
+
+def test_of_damaged_snapshots_the_newest_few_are_kept(world, truth, copy):
+    kept = sorted(path.name for path in (copy / "snapshots" / "main").iterdir())
+    for path in (copy / "snapshots" / "main").rglob("d/*"):
+        path.write_bytes(path.read_bytes()[:-20])
+    with Session.open(copy, world) as session:
+        session.seek(129, branch="main")
+        session.flush()
+        before = session.disk_bytes
+        left = [path.name for path in copy.glob("snapshots/*/damaged-*")]
+        assert len(left) == ASIDE < len(kept)
+        # All were looked at, the latest first.
+        assert sorted(left) == [f"damaged-{name}" for name in kept[:ASIDE]]
+    for path in copy.glob("snapshots/*/damaged-*"):
+        before -= folder_bytes(path)
+        shutil.copytree(path, path.with_name("damaged-00009999"), dirs_exist_ok=True)
+    assert before > 0
+    with Session.open(copy, world):
+        assert len([*copy.glob("snapshots/*/damaged-*")]) == ASIDE
 
 
 def test_a_damaged_snapshot_is_told_in_one_sentence_and_nothing_else(world, truth, copy, capfd):
@@ -152,3 +188,7 @@ def test_a_frame_that_comes_out_differently_is_told(world, truth, copy):
         assert session.problems == ()
         session.seek(50)
         assert ["Tick 50 of 'main'" in problem for problem in session.problems] == [True]
+        session._archive.branch("main").note_digest(60, b"another.")
+        session._archive.branch("main").note_digest(61, b"another.")
+        assert len([*session._replayer.replay("main", 55, 65)]) == 11
+        assert ["Tick 60 of 'main'" in problem for problem in session.problems] == [False, True]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from oyster_jax.core.state import Status
+from oyster_jax.session import keeper
 from oyster_jax.session.errors import SessionEndedError, SessionError
 from oyster_jax.session.status import Phase
 from oyster_jax.tree import tree_digest
@@ -60,31 +61,8 @@ def test_rewinding_forwards_or_to_ticks_never_lived_is_refused(world, tmp_path):
     session.close()
 
 
-def test_a_session_goes_on_in_another_process(world, truth, tmp_path, often):
-    session, _ = lived(world, tmp_path / "s", 70)
-    session.close()
-    child = (
-        "import sys, numpy as np\n"
-        "from oyster_jax.testing import tiny_model, tiny_params\n"
-        "from oyster_jax.worlds.world import World\n"
-        "from oyster_jax.worlds.session import Session\n"
-        "world = World(model=tiny_model(), params=tiny_params(), record={'name': 'tiny'})\n"
-        "with Session.open(sys.argv[1], world) as session:\n"
-        "    assert session.tick == 70, session.tick\n"
-        "    frames = [session.frame, *(session.step(int(a)) for a in sys.argv[3].split(','))]\n"
-        "np.save(sys.argv[2], np.stack(frames))\n"
-    )
-    actions = ",".join(map(str, ACTIONS[70:]))
-    subprocess.run([sys.executable, "-c", child, tmp_path / "s", tmp_path / "f.npy", actions], check=True)
-    same(np.load(tmp_path / "f.npy"), truth[70:])
-    with Session.open(tmp_path / "s", world) as again:
-        assert again.tick == 120
-        same([again.frame], [truth[120]])
-
-
-@pytest.mark.parametrize("device", [0, 5])
-def test_a_session_goes_on_with_another_number_of_devices(world, truth, tmp_path, often, device):
-    """Eight virtual devices in place of one, the world on any of them: bit for bit the same."""
+def test_a_session_goes_on_in_another_process_with_another_number_of_devices(world, truth, tmp_path, often):
+    """Eight virtual devices in place of one, the world on one of them and then another, and back: the same bits."""
     session, _ = lived(world, tmp_path / "s", 70)
     session.close()
     child = (
@@ -94,18 +72,21 @@ def test_a_session_goes_on_with_another_number_of_devices(world, truth, tmp_path
         "from oyster_jax.worlds.world import World\n"
         "from oyster_jax.worlds.session import Session\n"
         "assert jax.device_count() == 8\n"
-        "device = jax.devices()[int(sys.argv[4])]\n"
-        "with jax.default_device(device):\n"
-        "    world = World(model=tiny_model(), params=tiny_params(), record={'name': 'tiny'})\n"
-        "    with Session.open(sys.argv[1], world) as session:\n"
-        "        frames = [session.frame, *(session.step(int(a)) for a in sys.argv[3].split(','))]\n"
-        "        assert session.state.latent.devices() == {device}, session.state.latent.devices()\n"
+        "frames, actions = [], [int(action) for action in sys.argv[3].split(',')]\n"
+        "for device, part in zip((jax.devices()[0], jax.devices()[5]), (actions[:25], actions[25:])):\n"
+        "    with jax.default_device(device):\n"
+        "        world = World(model=tiny_model(), params=tiny_params(), record={'name': 'tiny'})\n"
+        "        with Session.open(sys.argv[1], world) as session:\n"
+        "            frames += [session.frame, *map(session.step, part)]\n"
+        "            assert session.state.latent.devices() == {device}, session.state.latent.devices()\n"
         "np.save(sys.argv[2], np.stack(frames))\n"
     )
     actions = ",".join(map(str, ACTIONS[70:]))
-    arguments = [tmp_path / "s", tmp_path / "f.npy", actions, str(device)]
-    subprocess.run([sys.executable, "-c", child, *arguments], check=True)
-    same(np.load(tmp_path / "f.npy"), truth[70:])
+    subprocess.run([sys.executable, "-c", child, tmp_path / "s", tmp_path / "f.npy", actions], check=True)
+    same(np.load(tmp_path / "f.npy"), truth[70:96] + truth[95:])
+    assert jax.device_count() == 1
+    with Session.open(tmp_path / "s", world) as back:
+        same([back.frame, back.seek(95)], [truth[120], truth[95]])
 
 
 def test_a_moved_session_goes_on(world, truth, tmp_path):
@@ -115,6 +96,21 @@ def test_a_moved_session_goes_on(world, truth, tmp_path):
     shutil.rmtree(tmp_path / "s")
     with Session.open(tmp_path / "elsewhere", world) as session:
         same([session.step(action) for action in ACTIONS[30:40]], truth[31:41])
+
+
+def test_a_session_goes_on_where_it_was_left(world, truth, tmp_path):
+    session, _ = lived(world, tmp_path / "s", 30)
+    other = session.branch(20)
+    other.step("left")
+    session.rewind(12)
+    other.close()
+    session.close()
+    with Session.open(tmp_path / "s", world) as again:
+        assert (again.branch_name, again.tick, again.ticks) == ("main", 12, 30)
+        same([again.frame, again.step(ACTIONS[12])], truth[12:14])
+        assert again.branch_name == "branch-2"
+    with Session.open(tmp_path / "s", world, branch="main") as again:
+        assert again.tick == 30
 
 
 def test_branches_share_what_they_have_in_common(world, truth, tmp_path, often):
@@ -312,9 +308,7 @@ def test_a_policy_sees_frames_and_a_script_begins_again(world, truth, tmp_path):
 
 
 def test_snapshots_are_thinned_out_to_their_budget(world, truth, tmp_path, monkeypatch, often):
-    from oyster_jax.worlds import session as module
-
-    monkeypatch.setattr(module, "SNAPSHOT_TICKS", 8)
+    monkeypatch.setattr(keeper, "SNAPSHOT_TICKS", 8)
     session = world.session(tmp_path / "s", snapshot_bytes=60_000, **ALONE)
     for action in ACTIONS:
         session.step(action)
@@ -331,10 +325,10 @@ def test_closing_leaves_no_thread_and_no_process(world, tmp_path, often):
     before = threading.active_count()
     session, _ = lived(world, tmp_path / "s", 60)
     session.flush()
-    [process] = [session._archive.snapshots._writer._process]
+    process = session._archive.snapshots._writer._process
     assert process is not None
     session.close()
-    assert process.poll() == 0
+    assert process._child.poll() == 0
     assert threading.active_count() == before
 
 
@@ -343,14 +337,19 @@ def test_the_process_that_writes_is_exchanged_before_it_grows(world, truth, tmp_
 
     monkeypatch.setattr(snapshot_writer, "LIFETIME", 2)
     session = world.session(tmp_path / "s", **ALONE)
-    processes = set()
-    for action in ACTIONS:
-        session.step(action)
-        session.flush()
-        writer = session._archive.snapshots._writer._process
-        processes.add(None if writer is None else writer.pid)
-    assert len(processes - {None}) == 3
-    assert session.timeline().branches[0].snapshots == (20, 40, 60, 80, 100, 120)
+    session.run(ACTIONS[:79])
+    session.flush()
+    writer = session._archive.snapshots._writer
+    first, successor = writer._process, writer._successor
+    # It goes on with the one that it has until the other one has begun.
+    assert first is not None
+    assert successor is not None
+    assert (first.age, successor.has_begun(60.0)) == (3, True)
+    session.run(ACTIONS[79:119])
+    session.flush()
+    assert (writer._process, writer._successor, successor.age) == (successor, None, 2)
+    assert first._child.poll() == 0
+    assert session.timeline().branches[0].snapshots == (20, 40, 60, 80, 100)
     assert session.problems == ()
     session.close()
 

@@ -6,17 +6,21 @@ import sys
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
 
+from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.manifest import FIRST_HELD_OUT_LEVEL
 from oyster_jax.data.record import RecordConfig, record
 from oyster_jax.data.sources.procgen import Procgen
 from oyster_jax.evaluate.judge import load_judge
 from oyster_jax.models import inverse_dynamics
 from oyster_jax.models.inverse_dynamics import JudgeConfig
+from oyster_jax.serve.stage import Stage
 from oyster_jax.testing import tiny_model, tiny_params
 from oyster_jax.train.judge import judge_accuracy
 from oyster_jax.worlds.registry import load
+from tests.cli import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "configs" / "coinrun_nano.py"
@@ -121,6 +125,29 @@ def test_a_judge_is_put_into_the_world_with_what_it_reads_of_unseen_levels(tool,
     assert judge.record["training"]["recording"]["levels"] == [0, 200_000]
     with pytest.raises(ValueError, match="training levels"):
         tool.release_judge(dataclasses.replace(command, data=tmp_path / "train"))
+
+
+def test_moments_are_those_of_the_recording_and_play_begins_at_the_last_frame(tool, released, tmp_path):
+    recording = tiny.record(tmp_path / "recording")
+    command = tool.Moments(world=released, data=recording, at=("1:9:Some noise", "0:44:More of it!"), ticks=4)
+    tool.add_moments(command)
+    tool.add_moments(command)
+    found = Stage(world=load(released), folder=released).moments
+    assert {name: moment.title for name, moment in found.items()} == {
+        "1-some-noise": "Some noise",
+        "2-more-of-it": "More of it!",
+    }
+    episode, moment = EpisodeDataset(recording)[1], found["1-some-noise"]
+    assert episode.frames is not None
+    np.testing.assert_array_equal(moment.frames, episode.frames[6:10])
+    np.testing.assert_array_equal(moment.actions, episode.actions[6:9])
+
+
+def test_a_moment_that_is_not_there_is_refused(tool, tmp_path):
+    recording = tiny.record(tmp_path / "recording")
+    for text in ("0:44", "9:9:No such episode", "0:2:Too early", "0:45:Too late"):
+        with pytest.raises(ValueError, match=r"no moment|no 4 frames"):
+            tool.add_moments(tool.Moments(world=tmp_path, data=recording, at=(text,), ticks=4))
 
 
 def test_a_run_without_checkpoints_is_refused(tool, tmp_path):

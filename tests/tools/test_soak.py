@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from oyster_jax.evaluate.figure import Figure, read_lines
+from oyster_jax.session import keeper
 from oyster_jax.session.archive import Archive
 from oyster_jax.testing import tiny_model, tiny_params
-from oyster_jax.worlds import session as session_module
 from oyster_jax.worlds.world import World
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
@@ -33,8 +33,8 @@ def world() -> World:
 @pytest.fixture(autouse=True)
 def late(monkeypatch):
     """Takes a snapshot every 115 ticks; a session without any starts no process, which takes seconds."""
-    monkeypatch.setattr(session_module, "SNAPSHOT_SECONDS", 0.0)
-    monkeypatch.setattr(session_module, "SNAPSHOT_TICKS", 115)
+    monkeypatch.setattr(keeper, "SNAPSHOT_SECONDS", 0.0)
+    monkeypatch.setattr(keeper, "SNAPSHOT_TICKS", 115)
 
 
 SHORT = {

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
 from oyster_jax.serve.photon import CHROMIUM, CHROMIUM_ARGUMENTS
 from tests.cli.tiny import store
@@ -13,7 +14,7 @@ from tests.serve.browser.game import Game
 from tests.serve.browser.server import Server
 
 SCREENSHOTS = Path(__file__).resolve().parents[3] / "screenshots"
-DESKTOP = {"width": 1280, "height": 800}
+DESKTOP: Any = {"width": 1280, "height": 800}
 
 
 @pytest.fixture(scope="session")
@@ -43,15 +44,23 @@ def open_page(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def open_page(**options) -> Page:
+    def open_page(**options: Any) -> Page:
         context = browser.new_context(**({"viewport": DESKTOP} | options))
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
-        page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
+
+        def hear(message: ConsoleMessage) -> None:
+            if message.type in ("error", "warning"):
+                complaints.append(message.text)
+
+        def ask(request: Request) -> None:
+            if urlsplit(request.url).netloc not in (urlsplit(server.address).netloc, ""):
+                complaints.append(request.url)
+
+        page.on("console", hear)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        host = urlsplit(server.address).netloc
-        page.on("request", lambda asked: urlsplit(asked.url).netloc in (host, "") or complaints.append(asked.url))
+        page.on("request", ask)
         return page
 
     yield open_page

@@ -80,7 +80,6 @@ class Game:
         if self.page.locator("[data-command=toggle]").get_attribute("aria-label") == "Pause":
             self.command("toggle")
         expect(self.page.locator("[data-command=toggle]")).to_have_attribute("aria-label", "Play")
-        self.wait("watched.last.paused || watched.last.ended")
 
     def resume(self) -> None:
         self.command("toggle")

@@ -16,6 +16,8 @@ const FINAL = new Map([
   [4429, "The server is full."],
   [4408, "The server has closed the stream because too much was sent."],
 ]);
+/** Reasons of a server that will have passed soon. */
+const PASSING = new Set(["starting"]);
 
 /** @typedef {"connecting" | "open" | "lost" | "closed"} Phase */
 /** @typedef {{phase: Phase, sentence: string, code?: number}} Condition why it is closed, and the code of it. */
@@ -37,7 +39,8 @@ export class Connection {
     this._waiting = new Map();
     this._last = 0;
     this._wait = FIRST_WAIT;
-    this._farewell = "";
+    /** @type {{code: string, message: string} | null} why the server ends the stream */
+    this._farewell = null;
     /** @type {WebSocket | null} */
     this._socket = null;
     this._again = 0;
@@ -120,7 +123,7 @@ export class Connection {
       if (message.event === "hello") {
         this._wait = FIRST_WAIT;
         this._change("open", "");
-      } else if (message.event === "closed") this._farewell = message.message;
+      } else if (message.event === "closed") this._farewell = { code: message.code, message: message.message };
       this.events.tell(message);
     }
   }
@@ -143,12 +146,14 @@ export class Connection {
   _lose(event) {
     for (const id of [...this._waiting.keys()]) this._answer(id, null, "The server was lost before it answered.");
     if (this.phase === "closed") return;
+    const { code, message } = this._farewell ?? { code: "", message: "" };
+    this._farewell = null;
     const reason = FINAL.get(event.code);
-    if (reason) {
-      this._change("closed", this._farewell || reason, event.code);
+    if (reason && !PASSING.has(code)) {
+      this._change("closed", message || reason, event.code);
       return;
     }
-    this._change("lost", "The server is not there; trying again …");
+    this._change("lost", message || "Trying again.");
     this._again = setTimeout(() => this._open(), this._wait);
     this._wait = Math.min(LONGEST_WAIT, this._wait * 1.7);
   }

@@ -3,7 +3,7 @@
 /** Ticks of movement that an arrow shows. */
 const AHEAD = 4;
 /** What is less likely is not drawn. */
-const LIKELY = 0.3;
+const LIKELY = 0.5;
 /** The agent, then the others by their type. */
 const COLOURS = ["#ffd166", "#ff5d73", "#4cc9f0", "#8be28b", "#c77dff", "#ff9f5a"];
 

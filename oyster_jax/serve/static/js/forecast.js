@@ -32,7 +32,7 @@ export class Forecast {
     this._spark.add(frame.likelihood);
     if (now < this._due && !frame.jumped) return;
     this._due = now + REFRESH;
-    this._reward.textContent = frame.reward.toFixed(2);
+    this._reward.textContent = (Math.abs(frame.reward) < 0.005 ? 0 : frame.reward).toFixed(2);
     this._end.textContent = `${(100 * frame.likelihood).toFixed(frame.likelihood < 0.1 ? 1 : 0)} %`;
     this._bar.style.width = `${100 * Math.min(1, Math.max(0, frame.likelihood))}%`;
     this._rewards.draw();

@@ -23,7 +23,7 @@ export class Keyboard {
     addEventListener("keydown", (event) => this._press(event), options);
     addEventListener("keyup", (event) => this._release(event), options);
     // What the mouse has clicked does not keep the keyboard, or the next jump would click it again.
-    addEventListener("click", (event) => event.detail > 0 && letGo(event.target), options);
+    addEventListener("click", (event) => event.detail > 0 && letGo(event.target), { ...options, capture: true });
   }
 
   /** Forgets which keys are down. */

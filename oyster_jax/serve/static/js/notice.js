@@ -15,22 +15,22 @@ function shelf() {
 
 /**
  * @param {string} text
- * @param {{trouble?: boolean, action?: {text: string, do: () => void}}} [about]
+ * @param {{trouble?: boolean}} [about]
+ * @returns {() => void} takes it away before its time.
  */
 export function notice(text, about = {}) {
   const close = () => note.remove();
-  const act = about.action;
   const note = element(
     "div.notice",
     { role: about.trouble ? "alert" : "status", "data-trouble": about.trouble ? "" : null },
     element("span", {}, text),
-    act && element("button.link", { type: "button", onclick: () => (close(), act.do()) }, act.text),
     element("button.close", { type: "button", "aria-label": "Dismiss", onclick: close }, "×"),
   );
   const places = shelf();
   while (places.children.length > 2) places.firstElementChild?.remove();
   places.append(note);
   setTimeout(close, about.trouble ? STAY_TROUBLE : STAY);
+  return close;
 }
 
 /**

@@ -124,6 +124,10 @@ async function record({ session, parts }) {
   timeline.tape(null);
   parts.controls.release();
   if (!session.paused) await session.pause();
-  notice("Writing the clip …");
-  openClip(await recorder.finish(), session.tickRate);
+  const done = notice("Writing the clip …");
+  try {
+    openClip(await recorder.finish(), session.tickRate);
+  } finally {
+    done();
+  }
 }

@@ -81,12 +81,7 @@ export function openClip(clip, rate) {
     "Your recording",
     video,
     element("p.dim", {}, `${clip.ticks} ticks, ${(clip.ticks / rate).toFixed(1)} s of world time.`),
-    element(
-      "div.dialog-end",
-      {},
-      link(clip.events, "Events (JSONL)", "secondary"),
-      link(clip.video, "Clip (mp4)", "primary"),
-    ),
+    element("div.dialog-end", {}, link(clip.events, "Events", "secondary"), link(clip.video, "Clip", "primary")),
   );
 }
 

@@ -248,24 +248,21 @@ export class Session {
     if (frame.kind === KIND.jpeg && owner) this._seen.add(owner.number, frame.tick, jpegOf(frame));
     this.frames.tell({ frame, picture });
     this.connection.acknowledge(frame.frame);
-    this._phase(frame);
+    this._follow(frame, branch);
   }
 
   /**
-   * Learns from a frame what no message tells.
+   * Learns from a frame where the session is; whether it runs is told by messages alone, which may overtake frames.
    *
    * @param {Frame} frame
+   * @param {Branch | undefined} branch
    */
-  _phase(frame) {
-    const status = this.status;
+  _follow(frame, branch) {
+    const { status } = this;
     if (!status || frame.lane !== 0) return;
-    const phase = frame.ended ? "ended" : frame.paused ? "paused" : "running";
     const moved = status.number !== frame.branch;
-    const branch = this.branches.find(({ number }) => number === frame.branch);
     Object.assign(status, { tick: frame.tick, remaining: frame.remaining, number: frame.branch });
     if (branch) Object.assign(status, { branch: branch.name, ticks: branch.end });
-    if (phase === status.phase && !moved) return;
-    status.phase = phase;
-    this.changed.tell(status);
+    if (moved) this.changed.tell(status);
   }
 }

@@ -49,8 +49,7 @@ export function veilCard(about) {
 export function pausedHint(session) {
   const { status } = session;
   if (!status || status.phase !== "paused") return null;
-  const end = session.branches.find(({ name }) => name === status.branch)?.end ?? 0;
-  return session.place.tick < end ? "Paused in the past: play on to begin a new branch" : "Paused";
+  return status.tick < status.ticks ? "Paused in the past: play on to begin a new branch" : "Paused";
 }
 
 /**
@@ -64,7 +63,7 @@ function veilOf(player, now) {
   if (now.phase === "lost")
     return {
       title: "Connection lost",
-      text: "Trying again. Your session is kept; it goes on where it was.",
+      text: `${now.sentence} Your session is kept; it goes on where it was.`,
       busy: true,
     };
   if (now.phase === "closed" && now.sentence) {

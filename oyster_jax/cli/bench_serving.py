@@ -1,0 +1,56 @@
+"""The part of `oyster bench` that measures the player: a real server, and who plays on it."""
+
+import dataclasses
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+if TYPE_CHECKING:
+    from oyster_jax.evaluate.figure import Figure
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Photon:
+    """Presses keys in a real Chromium: from the press to the picture on the canvas that was computed with it."""
+
+    world: str = "coinrun"
+    """Name of an installed world, or the folder of one."""
+    presses: Annotated[int, tyro.conf.arg(metavar="N")] = 150
+    """How many."""
+    speed: Annotated[float, tyro.conf.arg(metavar="FACTOR")] = 4.0
+    """A multiple of the world's own ticks a second, one of those of the page: 4 is 60 a second for a world of 15."""
+
+
+def photon(config: Photon) -> "list[Figure]":
+    """Measures presses on a server of its own, which shares the machine with the browser.
+
+    Raises:
+      UsageError: there is no browser, or the page does not have that speed.
+    """
+    from oyster_jax.cli import serve
+    from oyster_jax.cli.errors import UsageError
+    from oyster_jax.client import Client
+    from oyster_jax.serve.photon import SPEEDS, BrowserError, check_browser, photon_figures
+    from oyster_jax.serve.services import ServeConfig
+
+    if config.presses < 1:
+        raise UsageError(f"--presses must be at least one, but was {config.presses}.")
+    if config.speed not in SPEEDS:
+        raise UsageError(f"--speed is one of {', '.join(f'{speed:g}' for speed in SPEEDS)}, but was {config.speed:g}.")
+    try:
+        check_browser()
+        (stage,) = serve.opened((config.world,), None)
+        conditions = {"world": stage.name, "digest": stage.world.digest, "rate": stage.world.spec.frame.rate}
+        with tempfile.TemporaryDirectory(prefix="oyster-") as folder:
+            server = serve.made(ServeConfig(data=Path(folder), sizes=(1,)), [stage], lambda: None)
+            bound = serve.bind("127.0.0.1", 0)
+            address = serve.address("127.0.0.1", bound)
+            with server.beside(bound), Client(address) as client:
+                print(f"Pressing {config.presses} keys in a browser that plays {stage.name} …", file=sys.stderr)
+                page = f"{address}#session={client.create(stage.name, seed=0)['id']}"
+                return photon_figures(page, presses=config.presses, speed=config.speed, conditions=conditions)
+    except BrowserError as error:
+        raise UsageError(str(error)) from error

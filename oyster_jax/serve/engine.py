@@ -1,0 +1,271 @@
+"""What makes the worlds go on: every tick that is due, several at once, in a thread of its own.
+
+What falls due while a batch is being computed makes up the next one, the earliest first. So a few players each have
+their ticks at once, and many share calls without anybody setting how many. An input is read just before its tick.
+"""
+
+import asyncio
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from oyster_jax.core.model import WorldModel
+from oyster_jax.core.state import WorldState
+from oyster_jax.serve.errors import full
+from oyster_jax.serve.metrics import Metrics
+from oyster_jax.serve.stage import Stage
+from oyster_jax.session.errors import SessionError
+from oyster_jax.worlds.session import Session
+from oyster_jax.worlds.world import World
+
+_LOG = logging.getLogger(__name__)
+
+#: Share of the time that ticks may take before the server is full; the rest is for sockets, pictures and the disk.
+FULL = 0.85
+#: Seconds that a tick nobody plays waits for those that somebody does, at most.
+PATIENCE = 0.2
+#: Worlds that one call may step; what is due beyond waits for the next.
+LARGEST = 16
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ticked:
+    """One session's tick, done.
+
+    Attributes:
+      frame: uint8 `[height, width, 3]`, None if there was no tick.
+      readouts: of the world's heads.
+      error: why there was no tick, or None.
+      began: when it began, in seconds of `time.monotonic`.
+      seconds: that it took.
+    """
+
+    frame: np.ndarray | None
+    readouts: dict[str, np.ndarray]
+    error: SessionError | None
+    began: float
+    seconds: float
+
+
+@runtime_checkable
+class Played(Protocol):
+    """What the engine asks of what is played; `live.Live` is one."""
+
+    @property
+    def stage(self) -> Stage:
+        """The world that it is played in."""
+        ...
+
+    @property
+    def due(self) -> float | None:
+        """When its next tick is due, in seconds of `time.monotonic`; None if none is."""
+        ...
+
+    @property
+    def lanes(self) -> Sequence[Session]:
+        """The sessions that are stepped at each of its ticks."""
+        ...
+
+    @property
+    def rate(self) -> float:
+        """Ticks a second."""
+        ...
+
+    def begin(self, now: float) -> int:
+        """Reads the input and returns the action; until `end`, its lanes are the engine's."""
+        ...
+
+    def end(self, ticked: list[Ticked], now: float) -> bool:
+        """Takes what has become of its lanes; returns whether that was in time."""
+        ...
+
+
+class Engine:
+    """Steps all that is played.
+
+    Args:
+      metrics: to count in.
+      players: that may play at once; as many as the measured speed allows unless given.
+    """
+
+    def __init__(self, metrics: Metrics, *, players: int | None = None):
+        self._metrics, self._players = metrics, players
+        self._played: set[Played] = set()
+        self._wake = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, "ticks")
+        self._resting = threading.Event()
+
+    @property
+    def playing(self) -> int:
+        """How many play."""
+        return len(self._played)
+
+    @property
+    def worlds(self) -> int:
+        """How many worlds are stepped."""
+        return sum(len(played.lanes) for played in self._played)
+
+    def join(self, played: Played) -> None:
+        """Steps it from now on.
+
+        Raises:
+          Refusal: the server is full.
+        """
+        if played not in self._played:
+            self.check(played, played.rate, len(played.lanes))
+            self._played.add(played)
+            self._note()
+        self.wake()
+
+    def leave(self, played: Played) -> None:
+        """Steps it no more, after the tick that it may be in."""
+        self._played.discard(played)
+        self._note()
+
+    def check(self, played: Played, rate: float, lanes: int) -> None:
+        """Asks whether something may be played so fast and in so many lanes.
+
+        Raises:
+          Refusal: the server is full.
+        """
+        others = [other for other in self._played if other is not played]
+        if self._players is not None:
+            if len(others) >= self._players:
+                raise full()
+        elif others and self._load([*others, played], {played: (rate, lanes)}) > FULL:
+            raise full()
+
+    def wake(self) -> None:
+        """Looks again at what is due."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Steps whatever is due, until it is cancelled."""
+        while True:
+            now = time.monotonic()
+            self._wake.clear()
+            due = sorted((due, id(played), played) for played in self._played if (due := played.due) is not None)
+            if due and due[0][0] <= now:
+                await self._tick([played for at, _, played in due if at <= now], now)
+                continue
+            self._resting.set()
+            if due:
+                timer = asyncio.get_running_loop().call_later(due[0][0] - now, self.wake)
+                await self._wake.wait()
+                timer.cancel()
+            else:
+                await self._wake.wait()
+            self._resting.clear()
+
+    def polite(self, world: World) -> "Polite":
+        """Returns a world whose every tick waits until nobody who plays waits for one."""
+        return Polite(world=world, resting=self._resting)
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._thread.shutdown()
+
+    async def _tick(self, due: list[Played], now: float) -> None:
+        stage, chosen, lanes = due[0].stage, [], 0
+        for played in due:
+            if played.stage is stage and (not chosen or lanes + len(played.lanes) <= LARGEST):
+                chosen.append(played)
+                lanes += len(played.lanes)
+        jobs = [(session, action) for played in chosen for action in [played.begin(now)] for session in played.lanes]
+        loop = asyncio.get_running_loop()
+        try:
+            ticked = await loop.run_in_executor(self._thread, self._step, stage, jobs)
+        except Exception as error:  # noqa: BLE001  # Were this task to end, nobody would play any more.
+            _LOG.exception("A batch of %d ticks failed", len(jobs))
+            sentence = f"The tick could not be computed ({type(error).__name__}); rewind to go on."
+            ticked = [_failed(sentence) for _ in jobs]
+        now = time.monotonic()
+        for played in chosen:
+            own, ticked = ticked[: len(played.lanes)], ticked[len(played.lanes) :]
+            if not played.end(own, now):
+                self._metrics.late.labels(stage.name).inc()
+        self._metrics.ticks.labels(stage.name).inc(len(jobs))
+        self._metrics.batch.observe(len(jobs))
+        # What has come in meanwhile, acknowledgements above all, must not wait for another batch.
+        await asyncio.sleep(0)
+
+    def _step(self, stage: Stage, jobs: list[tuple[Session, int]]) -> list[Ticked]:
+        began = time.monotonic()
+        stepped = stage.together.step([session for session, _ in jobs], [action for _, action in jobs])
+        took = time.monotonic() - began
+        self._metrics.step.observe(took)
+        return [
+            Ticked(
+                frame=step.frame,
+                readouts=session.readouts if step.frame is not None else {},
+                error=step.error,
+                began=began,
+                seconds=took,
+            )
+            for (session, _), step in zip(jobs, stepped, strict=True)
+        ]
+
+    def _note(self) -> None:
+        self._metrics.running.set(len(self._played))
+        self._metrics.load.set(self._load(self._played, {}))
+
+    def _load(self, played: Iterable[Played], changed: dict[Played, tuple[float, int]]) -> float:
+        """Returns the share of the time that ticks will take, with some rates and lanes changed."""
+        load, stages = 0.0, {}
+        for one in played:
+            rate, lanes = changed.get(one, (one.rate, len(one.lanes)))
+            stages.setdefault(one.stage, []).append((rate * lanes, lanes))
+        for stage, demands in stages.items():
+            worlds = sum(lanes for _, lanes in demands)
+            load += sum(rate for rate, _ in demands) * stage.together.cost(worlds) / worlds
+        return load
+
+
+def _failed(sentence: str) -> Ticked:
+    return Ticked(frame=None, readouts={}, error=SessionError(sentence), began=time.monotonic(), seconds=0.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Polite:
+    """A world for whoever computes beside those who play; see `session.replayer.LivingWorld`.
+
+    Attributes:
+      world: that it is.
+      resting: set while nobody who plays waits for a tick.
+    """
+
+    world: World
+    resting: threading.Event
+
+    @property
+    def model(self) -> WorldModel:
+        """The model, without parameters."""
+        return self.world.model
+
+    @property
+    def params(self) -> Any:
+        """Its parameters."""
+        return self.world.params
+
+    def reset(self, seed: int = 0, *, key: Any = None) -> WorldState:
+        """Dreams a world from nothing."""
+        return self.world.reset(seed, key=key)
+
+    def encode(self, frames: np.ndarray, actions: Any, seed: int = 0) -> WorldState:
+        """Returns the state of a world in which `frames` have been seen."""
+        return self.world.encode(frames, actions, seed)
+
+    def tick(self, state: WorldState, action: Any, *, donate: bool = False) -> tuple[WorldState, Any]:
+        """Returns the state one tick later and its frame, once there is time for it."""
+        self.resting.wait(PATIENCE)
+        return self.world.tick(state, action, donate=donate)
+
+    def render(self, state: WorldState) -> np.ndarray:
+        """Returns the frame that the state shows."""
+        return self.world.render(state)
