@@ -66,7 +66,6 @@ from oyster_jax.train.optimizer import OptimizerConfig
 from oyster_jax.train.self_rollout import SelfRolloutConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig
 
-
 #: The camera comes trained, and is read to hundredths of a pixel: what the rest learns at would blur that.
 SLOWER = (("camera", 0.5),)
 
@@ -137,7 +136,7 @@ def get_config() -> ExperimentConfig:
             self_rollout(ticks=16, steps=200),
             long_self_rollout(ticks=8, steps=1800, decay=0.0),
             long_self_rollout(ticks=12, steps=1000, decay=0.0, even=True),
-            long_self_rollout(ticks=24, steps=600, decay=0.5, even=True),
+            long_self_rollout(ticks=24, steps=260, decay=0.5, even=True),
         ),
         judge=JudgeTraining(),
     )
