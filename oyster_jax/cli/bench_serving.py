@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from oyster_jax.evaluate.figure import Figure
 
 
@@ -22,6 +24,41 @@ class Photon:
     """How many."""
     speed: Annotated[float, tyro.conf.arg(metavar="FACTOR")] = 4.0
     """A multiple of the world's own ticks a second, one of those of the page: 4 is 60 a second for a world of 15."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Players:
+    """Adds players until ticks come late: how many a server on this machine carries, and that one more hears so."""
+
+    world: str = "coinrun"
+    """Name of an installed world, or the folder of one."""
+    seconds: Annotated[float, tyro.conf.arg(metavar="N")] = 10.0
+    """How long each number of players plays."""
+
+
+def players(config: Players) -> "Iterator[Figure]":
+    """Measures both kinds of server, each on sessions of its own; the players share the machine with them."""
+    from oyster_jax.cli import serve
+    from oyster_jax.serve.limits import Limits
+    from oyster_jax.serve.load import PLAYERS, admitted_figures, carried_figures
+    from oyster_jax.serve.services import ServeConfig
+
+    (stage,) = serve.opened((config.world,), None)
+    conditions = {"world": stage.name, "digest": stage.world.digest, "seconds": config.seconds}
+    limits = Limits(heavy=1_000.0)
+    for most, measure in ((max(PLAYERS), carried_figures), (None, admitted_figures)):
+        with tempfile.TemporaryDirectory(prefix="oyster-") as folder:
+            settings = ServeConfig(data=Path(folder), players=most, limits=limits)
+            server, bound = serve.made(settings, [stage], lambda: None), serve.bind("127.0.0.1", 0)
+            with server.beside(bound):
+                yield from measure(
+                    server.services,
+                    serve.address("127.0.0.1", bound),
+                    stage.name,
+                    seconds=config.seconds,
+                    told=lambda sentence: print(sentence, file=sys.stderr),
+                    conditions=conditions,
+                )
 
 
 def photon(config: Photon) -> "list[Figure]":

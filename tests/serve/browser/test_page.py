@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.serve.browser.game import Game
@@ -96,6 +97,77 @@ def test_the_mouse_presses_buttons_too(game: Game):
     assert held(game) == ["jump"]
     game.page.mouse.up()
     assert held(game) == []
+
+
+#: A pad of the standard layout whose stick leans to the right while its lowest button is down.
+GAMEPAD = """
+() => {
+  const buttons = Array.from({ length: 17 }, (_, place) => ({ pressed: place === 0, touched: false, value: 0 }));
+  window.pads = [{ axes: [0.9, 0, 0, 0], buttons, mapping: "standard", connected: true, index: 0 }];
+  navigator.getGamepads = () => window.pads;
+  dispatchEvent(new Event("gamepadconnected"));
+}
+"""
+
+
+def test_a_gamepad_plays(game: Game):
+    game.page.evaluate(GAMEPAD)
+    expect(game.page.locator(".pad-key[data-down]")).to_have_count(2)
+    assert held(game) == ["right", "jump"]
+    game.page.evaluate("() => { window.pads = []; }")
+    expect(game.page.locator(".pad-key[data-down]")).to_have_count(0)
+
+
+def test_a_jump_does_not_press_the_button_that_the_mouse_has_clicked(game: Game):
+    game.page.get_by_role("button", name="Keys", exact=True).click()
+    game.page.keyboard.press("Escape")
+    game.pause()
+    game.resume()
+    game.page.keyboard.down("Space")
+    assert held(game) == ["jump"]
+    assert game.page.locator("dialog").count() == 0
+    expect(game.page.locator("[data-command=toggle]")).to_have_attribute("aria-label", "Pause")
+
+
+def test_a_picture_of_ones_own_becomes_a_world_after_it_was_said_how_well_it_is_known(
+    open_page, server: Server, tmp_path: Path
+):
+    Image.new("RGB", (40, 30), (200, 120, 40)).save(tmp_path / "mine.png")
+    game = Game(open_page(), server.address)
+    game.page.goto(server.address)
+    game.page.get_by_role("tab", name="Your picture").click()
+    enter = game.page.get_by_role("button", name="Enter the world")
+    expect(enter).to_be_disabled()
+    game.page.locator("#picture").set_input_files(tmp_path / "mine.png")
+    expect(game.page.locator(".verdict p")).to_contain_text("dB")
+    enter.click()
+    expect(game.page.locator(".screen")).to_be_visible(timeout=60_000)
+    game.watch()
+    game.wait("watched.frames > 2")
+
+
+def test_a_file_that_is_no_picture_is_refused_in_a_sentence(open_page, server: Server, tmp_path: Path):
+    (tmp_path / "mine.png").write_bytes(b"no picture at all")
+    page = open_page(expected=("status of 4",))
+    page.goto(server.address)
+    page.get_by_role("tab", name="Your picture").click()
+    page.locator("#picture").set_input_files(tmp_path / "mine.png")
+    expect(page.get_by_role("alert")).to_contain_text("picture")
+    expect(page.get_by_role("button", name="Enter the world")).to_be_disabled()
+
+
+def test_pictures_come_as_video_where_one_asks_for_it(game: Game):
+    game.page.get_by_role("button", name="Pictures").click()
+    video = game.page.get_by_label("H.264")
+    if video.is_disabled():
+        pytest.skip("This Chromium decodes no H.264.")
+    video.check()
+    game.page.keyboard.press("Escape")
+    game.wait("watched.last.kind === 3")
+    game.wait_ticks(10)
+    game.page.get_by_role("button", name="Pictures").click()
+    game.page.get_by_label("JPEG").check()
+    game.wait("watched.last.kind === 1")
 
 
 def test_keys_are_bound_anew_and_that_is_kept(game: Game):

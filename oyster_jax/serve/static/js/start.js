@@ -140,14 +140,12 @@ export class Start {
     rest.prompts(this._about.world.name).then((prompts) => {
       const made = prompts.map((prompt) => {
         const choose = () => this._ready({ prompt: prompt.name });
-        const seconds = (prompt.ticks / this._about.world.rate).toFixed(1);
         return element(
           "label.moment",
           {},
           element("input", { type: "radio", name: "moment", onchange: choose }),
           element("img.pixels", { src: prompt.picture, alt: "", width: 64, height: 64 }),
           element("span", {}, prompt.title),
-          element("span.dim", {}, `${seconds} s shown`),
         );
       });
       grid.replaceChildren(...made);
