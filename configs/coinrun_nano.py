@@ -57,7 +57,6 @@ from oyster_jax.diffusion.objective import ObjectiveConfig
 from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.models.presets import preset
 from oyster_jax.models.spatial_map import MapConfig
-from oyster_jax.train.camera import CameraTraining
 from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.judge import JudgeTraining
@@ -66,20 +65,17 @@ from oyster_jax.train.optimizer import OptimizerConfig
 from oyster_jax.train.self_rollout import SelfRolloutConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig
 
-#: The camera comes trained, and is read to hundredths of a pixel: what the rest learns at would blur that.
-SLOWER = (("camera", 0.5),)
-
 
 def self_rollout(ticks: int, steps: int) -> SelfRolloutConfig:
     """Returns a stage of rollouts of `ticks` of its own, after eight true frames."""
-    optimizer = OptimizerConfig(learning_rate=1e-3, warmup=10, decay=0.5, slower=SLOWER)
+    optimizer = OptimizerConfig(learning_rate=1e-3, warmup=10, decay=0.5)
     training = TrainConfig(steps=steps, batch=12, window=8 + ticks, average_decay=0.99, optimizer=optimizer)
     return SelfRolloutConfig(context=8, training=training)
 
 
 def long_self_rollout(ticks: int, steps: int, decay: float, *, even: bool = False) -> SelfRolloutConfig:
     """Returns a stage of many steps: rollouts of `ticks` of its own, after sixteen true frames."""
-    optimizer = OptimizerConfig(learning_rate=2.5e-3, warmup=30, decay=decay, slower=SLOWER)
+    optimizer = OptimizerConfig(learning_rate=2.5e-3, warmup=30, decay=decay)
     training = TrainConfig(steps=steps, batch=12, window=16 + ticks, average_decay=0.998, optimizer=optimizer)
     return SelfRolloutConfig(context=16, training=training, even=even)
 
@@ -111,17 +107,6 @@ def get_config() -> ExperimentConfig:
             average_decay=0.995,
             optimizer=OptimizerConfig(learning_rate=5e-3, warmup=50, decay=0.4),
         ),
-        camera=CameraTraining(
-            training=TrainConfig(
-                steps=3000,
-                batch=64,
-                window=32,
-                average_decay=0.998,
-                optimizer=OptimizerConfig(name="adamw", learning_rate=1.5e-3, warmup=100, decay=0.5, weight_decay=1e-3),
-                log_every=50,
-                checkpoint_every=500,
-            )
-        ),
         dynamics=dynamics,
         dynamics_loss=DynamicsLossConfig(objective=ObjectiveConfig(ramp=0.0, zero=0.5, bootstrap=0.125)),
         dynamics_training=TrainConfig(
@@ -129,14 +114,13 @@ def get_config() -> ExperimentConfig:
             batch=12,
             window=25,
             average_decay=0.998,
-            optimizer=OptimizerConfig(learning_rate=4e-3, warmup=60, decay=0.4, slower=SLOWER),
+            optimizer=OptimizerConfig(learning_rate=4e-3, warmup=60, decay=0.4),
         ),
         self_rollouts=(
             self_rollout(ticks=4, steps=150),
             self_rollout(ticks=16, steps=200),
             long_self_rollout(ticks=8, steps=1800, decay=0.0),
-            long_self_rollout(ticks=12, steps=1000, decay=0.0, even=True),
-            long_self_rollout(ticks=24, steps=260, decay=0.5, even=True),
+            long_self_rollout(ticks=12, steps=1000, decay=0.6, even=True),
         ),
         judge=JudgeTraining(),
     )

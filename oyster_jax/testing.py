@@ -3,7 +3,6 @@
 import jax
 
 from oyster_jax.core.spec import ActionSpec, FrameSpec, WorldSpec
-from oyster_jax.models.camera import CameraConfig
 from oyster_jax.models.dynamics import DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.models.spatial_map import MapConfig
@@ -36,7 +35,6 @@ def tiny_model(*, steps: int = 2) -> WorldNetwork:
         dynamics=DynamicsConfig(
             tokens=16, columns=4, channels=4, merge=2, features=16, heads=2, groups=2, head_depth=1, registers=2,
             window=4, memory_heads=2, memory_features=4, map=MapConfig(rows=40, columns=48),
-            camera=CameraConfig(view=2, features=16, depth=2),
             readouts=HeadsConfig(entity_types=(0, 2, 5)), dtype="float32",
         ),
         sampler=SamplerConfig(steps=steps, expected=False, dream_steps=2),

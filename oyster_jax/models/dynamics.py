@@ -6,9 +6,9 @@ to the whole frame. The head mixes the trunk's features with a noisy next latent
 (shortcut forcing, see `diffusion`). A tick therefore costs trunk + K · head, not K + 1 whole networks (arXiv
 2509.24527 runs the whole network K + 1 times).
 
-With a spatial map (see `spatial_map`) a network of its own says how the camera moves next (see `camera`); the trunk is
-told how it moved and how it will, and the head is given a draft: what the map shows there. It then predicts how the
-frame differs from the draft.
+With a spatial map (see `spatial_map`) the trunk is told how the camera moved and says how it will move next, and the
+head is given a draft: what the map shows there. It then predicts how the frame differs from the draft. A camera of its
+own (see `camera`) may say how it moves instead, before the trunk, which is then told that too.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from oyster_jax.models.action_encoder import ActionEncoder
-from oyster_jax.models.camera import Camera, CameraConfig, motion_features, told
+from oyster_jax.models.camera import SCALE, Camera, CameraConfig, motion_features, told
 from oyster_jax.models.heads import Heads, HeadsConfig
 from oyster_jax.models.memory import LongRangeMemory
 from oyster_jax.models.spatial_map import CELLS, MapConfig
@@ -50,7 +50,7 @@ class DynamicsConfig:
       memory_heads: independent associative memories a group; none switches the memory off.
       memory_features: length of their keys and values.
       map: the spatial map; None switches it off.
-      camera: what says how the camera of a map moves.
+      camera: a network that says how the camera of a map moves; without one that is read off the trunk's registers.
       readouts: what the heads read.
       dtype: of the matrix products.
     """
@@ -70,7 +70,7 @@ class DynamicsConfig:
     memory_heads: int = 4
     memory_features: int = 32
     map: MapConfig | None = None
-    camera: CameraConfig = CameraConfig()
+    camera: CameraConfig | None = None
     readouts: HeadsConfig = HeadsConfig()
     dtype: str = "bfloat16"
 
@@ -181,9 +181,13 @@ class Dynamics(nnx.Module):
         )
         self.out = Dense(width, inputs, rngs=rngs, scale=0.0, bias=True)
         self.readouts = Heads(config.readouts, width, config.merge, config.columns, rngs=rngs)
-        self.embed_motion = Dense(motion_features(), width, rngs=rngs) if config.map else None
-        self.embed_next_motion = Dense(motion_features(), width, rngs=rngs, scale=0.0) if config.map else None
-        self.camera = _camera(config, rngs) if config.map else None
+        mapped, seeing = config.map is not None, config.map is not None and config.camera is not None
+        self.embed_motion = Dense(motion_features(), width, rngs=rngs) if mapped else None
+        self.embed_next_motion = Dense(motion_features(), width, rngs=rngs, scale=0.0) if seeing else None
+        self.camera = _camera(config, rngs) if seeing else None
+        self.motion = (
+            Dense(config.registers * width, 2, rngs=rngs, scale=0.0, bias=True) if mapped and not seeing else None
+        )
 
     def tokens(
         self,
@@ -196,8 +200,8 @@ class Dynamics(nnx.Module):
     ) -> Float[Array, "*batch slots width"]:
         """Embeds what a tick is given: its latent, the one before, the action, the noise level of the latents.
 
-        With a map also how the camera moved to the latent's frame from the one before, in pixels, zero where none was,
-        and how it will move to the next.
+        With a map also how the camera moved to the latent's frame from the one before, in pixels, zero where none was;
+        with a camera, how it will move to the next.
         """
         pair = jnp.concatenate([self._merged(latents), self._merged(previous)], axis=-1)
         x = self.embed(pair.astype(self.dtype)).astype(jnp.float32)
@@ -251,6 +255,18 @@ class Dynamics(nnx.Module):
         out = split_tokens(out, self.config.merge, self.config.columns // self.config.merge)
         return out if draft is None else out + draft[..., : self.config.channels]
 
+    def camera_motion(
+        self, features: Float[Array, "*batch slots width"], motion: Float[Array, "*batch 2"]
+    ) -> Float[Array, "*batch 2"]:
+        """Reads how the camera will move to the next frame: as it did before, `motion`, and what changes that.
+
+        For dynamics with a map but without a camera. Pixels a tick, x to the right and y downwards.
+        """
+        assert self.motion is not None, "only worlds with a map and without a camera are asked"
+        registers = rms_norm(features[..., self.config.coarse :, :])
+        change = self.motion(registers.reshape(*registers.shape[:-2], -1).astype(self.dtype)).astype(jnp.float32)
+        return motion + SCALE * change
+
     def read(self, features: Float[Array, "*batch slots width"]) -> Float[Array, "*batch outputs"]:
         """Reads reward, end and entities of the coming tick."""
         places = self.config.coarse
@@ -271,7 +287,7 @@ def bind(config: DynamicsConfig, params: Params) -> Dynamics:
 
 
 def init_camera(config: DynamicsConfig, key: PRNGKey) -> Params:
-    """Draws the parameters of a dynamics' camera alone, `init(config, key)["camera"]` but for the numbers."""
+    """Draws the parameters of a dynamics' camera alone, as they stand under "camera" in those of `init`."""
     return functional.init(_camera, config, key)
 
 
@@ -281,6 +297,7 @@ def bind_camera(config: DynamicsConfig, params: Params) -> Camera:
 
 
 def _camera(config: DynamicsConfig, rngs: nnx.Rngs) -> Camera:
+    assert config.camera is not None, "only dynamics with a camera are asked"
     return Camera(config.camera, config.columns, config.channels, config.actions, rngs=rngs)
 
 

@@ -33,48 +33,38 @@ SEEN = 255
 #: depends on how a program was compiled.
 FRACTIONS = 64
 
+#: Sides of the squares of pixels that become one, and linearised steps on pictures that coarse.
+type Pyramid = tuple[tuple[int, int], ...]
+
+#: For frames whose place is only guessed, and for frames that were drawn for their place.
+SEARCH: Pyramid = ((4, 4), (2, 2), (1, 2))
+TOUCH: Pyramid = ((1, 2),)
+
 #: Holds a registration still where the view has no edges; in squared brightness, summed over pixels.
 STILLNESS = 1e4
-
-#: Difference in any colour, of 255, below which a place keeps the pixel that it has. Frames that a world draws are a
-#: little blurred, and written over each other again and again they would blur what was once seen sharply; what differs
-#: by more has moved. With the true camera, 32 ticks alone: seen region 22.1 dB, and 20.8 where all is written.
-CHANGED = 96
 
 #: Cells a side into which a patch's coverage is divided.
 CELLS = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Registration:
-    """How the place of a frame is corrected by what it shows.
-
-    Attributes:
-      pyramid: sides of the squares of pixels that become one, and linearised steps on pictures that coarse.
-      trust: share of a correction of less than a pixel that is made. A frame's place is read to 0.2 pixels, and a
-        camera that has learned how it moves knows better.
-    """
-
-    pyramid: tuple[tuple[int, int], ...]
-    trust: float = 1.0
-
-
-#: For frames that are given, and for frames that were drawn for their place.
-SEARCH = Registration(pyramid=((4, 4), (2, 2), (1, 2)), trust=0.3)
-TOUCH = Registration(pyramid=((1, 2),), trust=0.1)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class MapConfig:
-    """The size of the canvas, in pixels.
+    """The canvas and how frames get onto it; sizes in pixels.
 
     Attributes:
       rows: from top to bottom.
       columns: from left to right.
+      changed: difference in any colour, of 255, below which a place keeps the pixel that it has; 0 writes all. Drawn
+        frames are a little blurred, and written over each other again and again they blur what was once seen sharply.
+      given_trust: share of a correction of less than a pixel that a given frame makes to its place; see `registered`.
+      drawn_trust: the same of a frame that the world drew.
     """
 
     rows: int = 256
     columns: int = 512
+    changed: int = 0
+    given_trust: float = 1.0
+    drawn_trust: float = 1.0
 
 
 def blank(config: MapConfig) -> Canvas:
@@ -82,18 +72,22 @@ def blank(config: MapConfig) -> Canvas:
     return jnp.zeros((config.rows, config.columns, 4), jnp.uint8)
 
 
-def write(canvas: Canvas, position: Float32[Array, "2"], frame: Frame) -> Canvas:
-    """Returns the canvas with what a frame changes on it; see `exchange`."""
-    return exchange(canvas, position, frame)[0]
+def write(canvas: Canvas, position: Float32[Array, "2"], frame: Frame, changed: int = 0) -> Canvas:
+    """Returns the canvas with a frame on it; see `exchange`."""
+    drawn = _drawn(position, frame)
+    if changed:
+        drawn = _changed(_cut(canvas, position, *frame.shape[:2]), drawn, changed)
+    return _pasted(canvas, position, drawn)
 
 
-def exchange(canvas: Canvas, position: Float32[Array, "2"], frame: Frame) -> tuple[Canvas, Patch]:
+def exchange(canvas: Canvas, position: Float32[Array, "2"], frame: Frame, changed: int = 0) -> tuple[Canvas, Patch]:
     """Puts a frame on the canvas.
 
     Args:
       canvas: what was seen before.
       position: of the frame's corner, in pixels, x to the right and y downwards; any number, fractions too.
       frame: uint8 `[height, width, 3]`.
+      changed: see `MapConfig`.
 
     Returns:
       The canvas with the frame on it, and what was there before, for `keep`.
@@ -101,7 +95,7 @@ def exchange(canvas: Canvas, position: Float32[Array, "2"], frame: Frame) -> tup
     covered = _cut(canvas, position, *frame.shape[:2])
     # What is covered must be read before it is written over, or the compiler keeps a copy of the whole canvas.
     covered, frame = jax.lax.optimization_barrier((covered, frame))
-    return _pasted(canvas, position, _changed(covered, _drawn(position, frame))), covered
+    return write(canvas, position, frame, changed), covered
 
 
 def keep(sound: Bool[Array, ""], canvas: Canvas, position: Float32[Array, "2"], covered: Patch) -> Canvas:
@@ -130,7 +124,9 @@ def look(
     return jnp.minimum(colours, 255).astype(jnp.uint8), seen[..., 0].astype(jnp.float32) / whole
 
 
-def registered(canvas: Canvas, position: Float32[Array, "2"], frame: Frame, how: Registration) -> Float32[Array, "2"]:
+def registered(
+    canvas: Canvas, position: Float32[Array, "2"], frame: Frame, pyramid: Pyramid, trust: float = 1.0
+) -> Float32[Array, "2"]:
     """Returns where a frame fits best what the canvas shows, near `position`.
 
     Least squares on the linearised shift, over all pixels that were seen (Lucas and Kanade 1981, IJCAI), from coarse to
@@ -140,7 +136,9 @@ def registered(canvas: Canvas, position: Float32[Array, "2"], frame: Frame, how:
       canvas: what was seen before.
       position: of the frame's corner as far as is known.
       frame: uint8 `[height, width, 3]`.
-      how: on how coarse pictures, and how far it is believed.
+      pyramid: how often, and on how coarse pictures.
+      trust: share of a correction of less than a pixel that is made: a frame's place is read to 0.2 pixels, and a
+        camera that has learned how it moves knows better.
     """
 
     def step(size: int, position: Array) -> Array:
@@ -155,11 +153,12 @@ def registered(canvas: Canvas, position: Float32[Array, "2"], frame: Frame, how:
         return position + jnp.clip(shift, -3.0, 3.0)
 
     found = position
-    for size, times in how.pyramid:
+    for size, times in pyramid:
         found = jax.lax.fori_loop(0, times, lambda _, found, size=size: step(size, found), found)
+    if trust == 1:
+        return found
     correction = found - position
-    small = jnp.max(jnp.abs(correction)) < 1.0
-    return position + jnp.where(small, how.trust, 1.0) * correction
+    return position + jnp.where(jnp.max(jnp.abs(correction)) < 1.0, trust, 1.0) * correction
 
 
 def cell_coverage(coverage: Float[Array, "*batch height width"], patch: int) -> Float[Array, "*batch tokens cells"]:
@@ -190,11 +189,11 @@ def _drawn(position: Array, frame: Frame) -> Patch:
     return jnp.concatenate([pixels.astype(jnp.uint8), seen], axis=-1)
 
 
-def _changed(before: Patch, drawn: Patch) -> Patch:
-    """Returns what a drawn frame leaves of the pixels that were there before: those that it does not change much."""
+def _changed(before: Patch, drawn: Patch, least: int) -> Patch:
+    """Returns a drawn patch with the pixels of before where the two differ by less than `least` in every colour."""
     difference = jnp.max(jnp.abs(drawn.astype(jnp.int32) - before.astype(jnp.int32)), axis=-1, keepdims=True)
     # A pixel that was never seen differs in its fourth number, by all there is.
-    return jnp.where(difference < CHANGED, before, drawn)
+    return jnp.where(difference < least, before, drawn)
 
 
 def _cut(canvas: Canvas, position: Array, height: int, width: int) -> Patch:

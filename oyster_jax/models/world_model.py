@@ -194,8 +194,12 @@ class WorldNetwork:
             readouts = data["dynamics"]["readouts"]
             readouts = HeadsConfig(**readouts | {"entity_types": tuple(readouts["entity_types"])})
             canvas = data["dynamics"].get("map")
-            camera = CameraConfig(**data["dynamics"]["camera"])
-            parts = {"readouts": readouts, "map": MapConfig(**canvas) if canvas else None, "camera": camera}
+            camera = data["dynamics"].get("camera")
+            parts = {
+                "readouts": readouts,
+                "map": MapConfig(**canvas) if canvas else None,
+                "camera": CameraConfig(**camera) if camera else None,
+            }
             return cls(
                 spec=spec,
                 tokenizer=TokenizerConfig(**data["tokenizer"]),
@@ -228,7 +232,7 @@ class WorldNetwork:
         model: Dynamics,
         state: WorldState,
         shown: Frame | None,
-        how: spatial_map.Registration,
+        pyramid: spatial_map.Pyramid,
         action: Action,
         noise: Array,
     ) -> tuple[Array, WorldState, spatial_map.Patch | None]:
@@ -238,21 +242,23 @@ class WorldNetwork:
           The trunk's features, the state with what it now remembers of that frame, and what the frame covered on the
           map, None without one.
         """
-        memory, motion, covered = dict(state.memory), None, None
-        next_motion = None
-        if self.dynamics.map and shown is not None:
-            position = spatial_map.registered(memory["canvas"], self._position(state), shown, how)
+        memory, motion, next_motion, covered = dict(state.memory), None, None, None
+        canvas, previous = self.dynamics.map, state.cache["previous"]
+        if canvas and shown is not None:
+            trust = canvas.drawn_trust if pyramid is spatial_map.TOUCH else canvas.given_trust
+            position = spatial_map.registered(memory["canvas"], self._position(state), shown, pyramid, trust)
             motion = position - memory["position"]
-            memory["canvas"], covered = spatial_map.exchange(memory["canvas"], position, shown)
+            memory["canvas"], covered = spatial_map.exchange(memory["canvas"], position, shown, canvas.changed)
             memory["position"] = position
-            assert model.camera is not None, "worlds with a map have one"
-            next_motion = model.camera(state.latent, state.cache["previous"], motion, action)
-            memory["motion"] = next_motion
-        x = model.tokens(state.latent, state.cache["previous"], action, noise, motion, next_motion)
+            if model.camera is not None:
+                next_motion = model.camera(state.latent, previous, motion, action)
+        x = model.tokens(state.latent, previous, action, noise, motion, next_motion)
         ring, remembered = state.cache["ring"], memory.get("associative")
         features, ring, remembered = model.features_of_step(x, ring, remembered, state.step)
         if remembered is not None:
             memory["associative"] = remembered
+        if motion is not None:
+            memory["motion"] = model.camera_motion(features, motion) if next_motion is None else next_motion
         cache = state.cache | {"ring": ring, "previous": state.latent}
         return features, state.replace(cache=cache, memory=memory, readout=model.read(features)), covered
 

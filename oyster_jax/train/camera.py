@@ -10,7 +10,7 @@ from oyster_jax.data.loader import WindowConfig, windows
 from oyster_jax.models import dynamics
 from oyster_jax.models.camera import Camera
 from oyster_jax.models.dynamics import DynamicsConfig
-from oyster_jax.train.dynamics import motion_loss, told_motion, with_previous
+from oyster_jax.train.dynamics import FINE, motion_loss, told_motion, with_previous
 from oyster_jax.train.loop import BatchIterator, Stage, TrainConfig
 from oyster_jax.train.step import Batch
 from oyster_jax.typing import Array, Bool, Float, Params, PRNGKey
@@ -79,7 +79,7 @@ def camera_loss(
     told = told_motion(noise, batch["motion"], motion_key)
     alone = jax.random.bernoulli(alone_key, learning.alone, (len(latents), 1))
     read = _chain(model, model.see(*with_previous(latents), batch["actions"]), told, alone)
-    error = motion_loss(read, batch["motion"])
+    error = motion_loss(read, batch["motion"], FINE)
     return error, {"motion": error, "drift": _drift(read, batch["motion"], alone)}
 
 

@@ -38,7 +38,7 @@ def recall(
         frame, first, position, error = given
         canvas = jnp.where(first, spatial_map.blank(config), canvas)
         seen = spatial_map.look(canvas, position + error, height, width)
-        return spatial_map.write(canvas, position, frame), seen
+        return spatial_map.write(canvas, position, frame, config.changed), seen
 
     errors = jitter * jax.random.normal(key, camera.shape)
     return jax.lax.scan(tick, canvas, (frames, began, camera, errors))

@@ -27,7 +27,7 @@ class ExperimentConfig:
       tokenizer_training: how it trains.
       map_jitter: standard deviation in pixels of the errors that training makes in placing what the spatial map of the
         dynamics shows, because a rollout's own camera will not be exact.
-      camera: how the dynamics' camera is trained before the rest; None where it has no map.
+      camera: how the dynamics' camera is trained before the rest; None where it has none.
       dynamics: the dynamics.
       dynamics_loss: its loss.
       dynamics_training: how it trains.

@@ -1,15 +1,20 @@
 """The camera's motion."""
 
+import dataclasses
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from oyster_jax.core.rollout import rollout
 from oyster_jax.models import dynamics
-from oyster_jax.models.camera import Camera, motion_features, told
+from oyster_jax.models.camera import Camera, CameraConfig, motion_features, told
+from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.testing import tiny_model
 
-CONFIG = tiny_model().dynamics
+CONFIG = dataclasses.replace(tiny_model().dynamics, camera=CameraConfig(view=2, features=16, depth=2))
 LATENTS = jax.random.normal(jax.random.key(1), (2, 3, CONFIG.tokens, CONFIG.channels))
 MOTION = jnp.array([[[1.0, -2.0]] * 3, [[0.5, 0.0]] * 3])
 ACTIONS = jnp.array([[0, 1, 2], [3, 4, 5]], jnp.int32)
@@ -54,3 +59,24 @@ def test_motions_are_told_to_fractions_of_a_pixel(shape: tuple[int, ...]) -> Non
     features = told(motion)
     assert features.shape == (*shape[:-1], motion_features())
     assert float(jnp.min(jnp.max(jnp.abs(told(motion + 0.05) - features), axis=-1))) > 0.05
+
+
+def test_a_world_with_a_camera_steps_as_it_rolls_out_and_is_described_whole() -> None:
+    canvas = dataclasses.replace(CONFIG.map, changed=96, given_trust=0.3, drawn_trust=0.1)
+    model = dataclasses.replace(tiny_model(), dynamics=dataclasses.replace(CONFIG, map=canvas))
+    assert WorldNetwork.from_json(json.loads(json.dumps(model.to_json())), model.spec) == model
+    params = model.init(jax.random.key(0))
+    leaves, structure = jax.tree.flatten(params)
+    keys = jax.random.split(jax.random.key(1), len(leaves))
+    noisy = [leaf + 0.1 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
+    params = jax.tree.unflatten(structure, noisy)
+    frames = jax.random.randint(jax.random.key(2), (3, 16, 16, 3), 0, 256).astype(jnp.uint8)
+    state = jax.jit(model.encode)(params, frames, jnp.array([7, 8], jnp.int32), jax.random.key(3))
+    actions = jnp.array([7, 8, 1, 4, 5, 7], jnp.int32)
+    last, rolled = jax.jit(lambda state: rollout(model, params, state, actions))(state)
+    advance = jax.jit(model.advance)
+    for action, frame in zip(actions, rolled, strict=True):
+        state = advance(params, state, action)
+        np.testing.assert_array_equal(model.render(params, state), frame)
+    np.testing.assert_array_equal(state.memory["motion"], last.memory["motion"])
+    assert jnp.any(state.memory["motion"] != 0)

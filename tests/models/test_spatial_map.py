@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from oyster_jax.models import spatial_map
-from oyster_jax.models.spatial_map import MapConfig, Registration
+from oyster_jax.models.spatial_map import MapConfig
 
 CONFIG = MapConfig(rows=40, columns=48)
 
@@ -50,23 +50,27 @@ def test_positions_between_pixels_are_interpolated() -> None:
     assert np.abs(difference).max() <= 2
 
 
-def test_pixels_that_changed_replace_older_ones_and_others_stay() -> None:
+def test_newer_pixels_replace_older_ones_and_others_stay() -> None:
     canvas = spatial_map.write(spatial_map.blank(CONFIG), jnp.array([0.0, 0.0]), frame(0))
     canvas = spatial_map.write(canvas, jnp.array([8.0, 0.0]), frame(1))
     seen, _ = spatial_map.look(canvas, jnp.array([0.0, 0.0]), 16, 16)
     np.testing.assert_array_equal(seen[:, :8], frame(0)[:, :8])
-    old, new = np.asarray(frame(0)[:, 8:], int), np.asarray(frame(1)[:, :8], int)
-    changed = np.abs(new - old).max(axis=-1, keepdims=True) >= spatial_map.CHANGED
-    assert 0 < changed.mean() < 1
-    np.testing.assert_array_equal(seen[:, 8:], np.where(changed, new, old))
+    np.testing.assert_array_equal(seen[:, 8:], frame(1)[:, :8])
 
 
 def test_what_is_drawn_again_a_little_otherwise_does_not_blur_the_map() -> None:
-    canvas = spatial_map.write(spatial_map.blank(CONFIG), jnp.array([0.0, 0.0]), smooth(0, 0))
+    here, changed = jnp.zeros(2), 96
+    canvas = spatial_map.write(spatial_map.blank(CONFIG), here, smooth(0, 0), changed)
     again = canvas
     for tick in range(1, 6):
-        again = spatial_map.write(again, jnp.array([0.0, 0.0]), smooth(0.1 * tick, 0))
+        again = spatial_map.write(again, here, smooth(0.1 * tick, 0), changed)
     np.testing.assert_array_equal(again, canvas)
+    old, new = np.asarray(frame(0), int), np.asarray(frame(1), int)
+    canvas = spatial_map.write(spatial_map.blank(CONFIG), here, frame(0), changed)
+    seen, _ = spatial_map.look(spatial_map.write(canvas, here, frame(1), changed), here, 16, 16)
+    moved = np.abs(new - old).max(axis=-1, keepdims=True) >= changed
+    assert 0 < moved.mean() < 1
+    np.testing.assert_array_equal(seen, np.where(moved, new, old))
 
 
 @pytest.mark.parametrize("position", [(0.0, 0.0), (7.3, -3.6), (1000.0, -5000.0)])
@@ -118,10 +122,9 @@ def test_a_frame_is_registered_where_it_fits(error: tuple[float, float]) -> None
     canvas = spatial_map.write(spatial_map.blank(CONFIG), jnp.array([3.0, 5.0]), waves(3.0, 5.0))
     truth = np.array([4.4, 4.3])
     near = jnp.asarray(truth + error, jnp.float32)
-    search = spatial_map.SEARCH.pyramid
-    found = spatial_map.registered(canvas, near, waves(*truth), Registration(pyramid=search))
+    found = spatial_map.registered(canvas, near, waves(*truth), spatial_map.SEARCH)
     np.testing.assert_allclose(found, truth, atol=0.1)
-    doubted = spatial_map.registered(canvas, near, waves(*truth), Registration(pyramid=search, trust=0.25))
+    doubted = spatial_map.registered(canvas, near, waves(*truth), spatial_map.SEARCH, trust=0.25)
     share = 0.25 if np.abs(np.subtract(found, near)).max() < 1 else 1.0
     np.testing.assert_allclose(doubted, near + share * (found - near), atol=1e-5)
 

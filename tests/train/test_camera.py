@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from oyster_jax.models import dynamics
+from oyster_jax.models.camera import CameraConfig
 from oyster_jax.testing import tiny_model
 from oyster_jax.train.camera import CameraTraining, camera_loss
 from oyster_jax.train.loop import TrainConfig
@@ -15,7 +16,7 @@ from oyster_jax.train.optimizer import OptimizerConfig
 from oyster_jax.train.state import TrainState
 from oyster_jax.train.step import make_step
 
-CONFIG = tiny_model().dynamics
+CONFIG = dataclasses.replace(tiny_model().dynamics, camera=CameraConfig(view=2, features=16, depth=2))
 TRAINING = TrainConfig(steps=150, batch=16, window=8, optimizer=OptimizerConfig(name="adamw", learning_rate=3e-3))
 
 
