@@ -39,8 +39,8 @@ class Players:
 def players(config: Players) -> "Iterator[Figure]":
     """Measures both kinds of server, each on sessions of its own; the players share the machine with them."""
     from oyster_jax.cli import serve
+    from oyster_jax.cli.load import PLAYERS, admitted_figures, carried_figures
     from oyster_jax.serve.limits import Limits
-    from oyster_jax.serve.load import PLAYERS, admitted_figures, carried_figures
     from oyster_jax.serve.services import ServeConfig
 
     (stage,) = serve.opened((config.world,), None)

@@ -188,8 +188,12 @@ class Engine:
         now = time.monotonic()
         for played in chosen:
             own, ticked = ticked[: len(played.lanes)], ticked[len(played.lanes) :]
-            if not played.end(own, now):
-                self._metrics.late.labels(stage.name).inc()
+            try:
+                if not played.end(own, now):
+                    self._metrics.late.labels(stage.name).inc()
+            except Exception:  # noqa: BLE001  # What is wrong with one must not stop the others.
+                _LOG.exception("A session could not be shown")
+                self.leave(played)
         self._metrics.ticks.labels(stage.name).inc(len(jobs))
         self._metrics.batch.observe(len(jobs))
         # What has come in meanwhile, acknowledgements above all, must not wait for another batch.

@@ -26,6 +26,8 @@ from oyster_jax.worlds.together import SIZES
 _LOG = logging.getLogger(__name__)
 
 _CHORES = 5.0  # seconds between two rounds of them
+#: Seconds that all sessions together may take to be put on the disk at the end.
+_PARTING = 60.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -134,8 +136,12 @@ class Services:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._chores())
                 tasks.create_task(self._grow())
+                # Without it nobody plays: its end would be the server's.
+                tasks.create_task(asyncio.wait_for(asyncio.shield(engine), None))
         finally:
-            await self.lobby.put_away(code=CLOSE_RESTART)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PARTING):
+                    await self.lobby.put_away(code=CLOSE_RESTART)
             engine.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await engine
@@ -154,7 +160,9 @@ class Services:
             await asyncio.sleep(_CHORES)
 
     async def _grow(self) -> None:
-        """Compiles the sizes that are left, each once so many worlds are played at once."""
+        """Compiles what is not needed at once: other beginnings, and larger batches once so many worlds are played."""
+        for stage in self.stages.values():
+            await asyncio.get_running_loop().run_in_executor(self._slow, stage.warm_beginnings)
         for size in SIZES:
             if size not in self.config.sizes:
                 while self.engine.worlds < size:

@@ -70,6 +70,13 @@ class Stage:
         self.together.prepare(1)
         _ = self.preview
 
+    def warm_beginnings(self) -> None:
+        """Compiles what sessions that begin from recorded moments or pictures need: a program for each length."""
+        shape = self.world.spec.frame.shape
+        for ticks in {1, *(len(moment.frames) for moment in self.moments.values())}:
+            state = self.world.encode(np.zeros((ticks, *shape), np.uint8), np.zeros(ticks - 1, np.int32))
+            self.world.render(state)
+
     def as_shown(self, frame: np.ndarray) -> np.ndarray:
         """Returns what the world makes of a frame, uint8 `[height, width, 3]`, when it begins from that."""
         return self.world.render(self.world.encode(frame[None], np.zeros(0, np.int32)))

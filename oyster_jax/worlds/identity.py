@@ -23,6 +23,7 @@ def world_manifest(world: World) -> dict[str, Any]:
     return {
         "world": world.name,
         "digest": world.digest,
+        "params": world.params_digest,
         "model": _model_digest(world),
         "spec": json.loads(json.dumps(world.spec.to_json())),
     }
@@ -39,6 +40,12 @@ def check_world(archive: Archive, world: World) -> None:
         raise SessionError(
             f"{archive.folder} lives in '{said['world']}' with weights {said['digest']}, but these are "
             f"{found['digest']}; open it with the world that it began with."
+        )
+    # Sessions from before this was written down say nothing of it.
+    if said.get("params", found["params"]) != found["params"] and said["model"] == found["model"]:
+        raise SessionError(
+            f"{archive.folder} lives in '{said['world']}' with other parameters than these, which were changed after "
+            "they were loaded; open it with the world that it began with, as it is stored."
         )
     if said["spec"] != found["spec"] or said["model"] != found["model"]:
         raise SessionError(

@@ -58,6 +58,11 @@ class World:
         """The digest over all weights, as `world.json` gives it and as a session checks it."""
         return self.record.get("digest") or tree_digest(self.params)
 
+    @functools.cached_property
+    def params_digest(self) -> str:
+        """The digest over the parameters as they are in memory, whatever `record` says of them."""
+        return tree_digest(self.params)
+
     @property
     def spec(self) -> WorldSpec:
         """What the world shows and accepts."""

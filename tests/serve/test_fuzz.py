@@ -18,7 +18,7 @@ from oyster_jax.client import ClientError
 from tests.serve import fuzz
 from tests.serve.serving import serving, until
 
-COUNT = int(os.environ.get("FUZZ_MESSAGES", "300"))
+COUNT = int(os.environ.get("FUZZ_MESSAGES", "150"))
 
 
 @pytest.fixture(scope="module")

@@ -224,6 +224,14 @@ def test_another_world_is_refused(world, tmp_path):
     other = dataclasses.replace(world, params=jax.tree.map(lambda leaf: leaf + 1, world.params))
     with pytest.raises(SessionError, match="weights"):
         Session.open(tmp_path / "s", other)
+    # A world that was changed after it was loaded still carries the digest of its file.
+    stored = dataclasses.replace(world, record=world.record | {"digest": world.digest})
+    again = stored.session(tmp_path / "t")
+    again.step("noop")
+    again.close()
+    with pytest.raises(SessionError, match="changed after they were loaded"):
+        Session.open(tmp_path / "t", dataclasses.replace(stored, params=other.params))
+    Session.open(tmp_path / "t", stored).close()
     with pytest.raises(SessionError, match="sampler"):
         Session.open(tmp_path / "s", world.with_sampler(steps=1))
     with Session.open(tmp_path / "s", world) as again:

@@ -1,6 +1,6 @@
 """Many players at once: how many a server carries before ticks come late, and that one more is told so.
 
-`python -m oyster_jax.serve.load URL WORLD PLAYERS SECONDS` is the other side, in a process of its own: it plays so many
+`python -m oyster_jax.cli.load URL WORLD PLAYERS SECONDS` is the other side, in a process of its own: it plays so many
 sessions, each frame acknowledged and the buttons changed some times a second, and prints what each player got.
 """
 
