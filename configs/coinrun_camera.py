@@ -1,24 +1,26 @@
-"""CoinRun with a camera of its own: the next world, in work, begun from the one that ships. Nothing of it is shipped yet.
+"""CoinRun with a camera of its own: the next world, in work, begun from the one that ships. None of it ships yet.
 
     oyster train configs/coinrun_camera.py --init-from MIDWAY    # see below; from nothing without --init-from
 
 What limits the world that ships is where it believes to stand. With the simulator's true camera (the same weights, 64
 held-out windows, eight frames of context) the seen region is at 25.7, 24.6, 22.1 and 18.6 dB after 8, 16, 32 and 64
-ticks, and at 22.6, 20.5, 17.0 and 12.4 dB with its own. Hence:
+ticks, and at 22.6, 20.5, 17.0 and 12.4 dB with its own. (Figures with the true camera, and of places in pixels, are of
+scripts that were not kept.) Hence:
 
 - A camera (`models/camera.py`): trained alone on 400,000 frames for 2.5 minutes it misread the next motion on held-out
-  levels by 0.009 and 0.004 pixels (median, sideways and upright), where the trunk's registers are wrong by 0.2. Alone
-  for 32 ticks over true latents its place was 0.6 and 0.07 pixels off (median; mean 1.2 and 2.6: some falls are missed).
-- Registration that is believed by a share. A frame's place is read to 0.2 pixels, which is much for such a camera. The
-  shipped weights with the new camera, over 8 ticks, place errors (median): with all of it 0.30 and 0.16 pixels, with 0.3
-  of it in the context and 0.1 in the rollout 0.14 and 0.05.
+  levels by 0.009 and 0.004 pixels (median, sideways and upright), where a rollout of the trunk's own is wrong by 0.2.
+  Alone for 32 ticks over true latents its place was 0.6 and 0.07 pixels off (median; mean 1.2 and 2.6: some falls are
+  missed).
+- Registration that is believed by a share. A frame's place is read to 0.2 pixels, which is much for such a camera.
+  The shipped weights with the new camera, over 8 ticks, place errors (median): with all of it 0.30 and 0.16 pixels,
+  with 0.3 of it in the context and 0.1 in the rollout 0.14 and 0.05.
 - A map that keeps what did not change: with the true camera, on 64 other windows, seen region after 8 and 32 ticks:
   writing all 26.1 and 20.8 dB; only what differs by 64 of 255 26.7 and 20.8, by 96 26.8 and 22.1, by 128 27.2 and 21.9.
 
 What is missing is training. After 260 steps of rollouts of 24 ticks, 60 of them with a falling rate (25 minutes beside
-much other work), `oyster eval --only fidelity control` gave 29.27, 23.75, 20.90 and 13.51 dB after 1, 4, 8 and 32 ticks
-and 22.77, 15.40 and 11.28 dB in the seen region after 8, 32 and 128: less than what ships after few ticks (30.65, 25.19,
-22.19; seen 23.61), as much or more after many (13.25; seen 15.31, 10.99). The loss still fell when time was up.
+much other work), `oyster eval --only fidelity control` gave 29.27, 23.75, 20.90 and 13.51 dB after 1, 4, 8 and 32
+ticks and 22.77, 15.40 and 11.28 dB in the seen region after 8, 32 and 128. What ships is better after few ticks (30.65, 25.19,
+22.19 dB; seen 23.61) and a little worse after many (13.25 dB; seen 15.31, 10.99).
 
 MIDWAY: the shipped weights have no camera, and a world to begin from must have all layers; that run copied them into a
 world of this shape (`worlds.storage.save_world`), the camera drawn anew.

@@ -18,7 +18,6 @@ from oyster_jax.train.loop import BatchIterator, Sample, Stage, TrainConfig
 from oyster_jax.train.step import Batch
 from oyster_jax.typing import Array, Float, Latents, Params, PRNGKey
 
-
 #: Pixels within which an error of the camera's motion counts by its square: where it is read off the trunk, and where a
 #: camera of its own, which comes to be a hundredth wrong, says it.
 COARSE, FINE = 0.25, 0.05

@@ -56,13 +56,10 @@ def run(config: ExperimentConfig, folder: Path, data: Path | None = None, init_f
     latents = cached(config, params, dataset, folder / "latents")
     stage = _begun(_dynamics_stage(config, latents, dataset, params), init_from, "dynamics")
     if config.camera is not None:
-        trained = fit(
-            camera_stage(config.dynamics, config.camera, latents, config.seed),
-            config.camera.training,
-            folder / "camera",
-            config.seed,
-        )
-        stage = dataclasses.replace(stage, init=lambda key, init=stage.init: {**init(key), "camera": trained.average})
+        begun = camera_stage(config.dynamics, config.camera, latents, config.seed)
+        begun = _begun(begun, None if init_from is None else init_from["dynamics"], "camera")
+        seeing = fit(begun, config.camera.training, folder / begun.name, config.seed).average
+        stage = dataclasses.replace(stage, init=lambda key, init=stage.init: {**init(key), "camera": seeing})
     learned = fit(stage, config.dynamics_training, folder / stage.name, config.seed).average
     for rollouts in config.self_rollouts:
         sample = _sampler(config.network, dataset, params)

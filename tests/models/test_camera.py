@@ -1,6 +1,7 @@
 """The camera's motion."""
 
 import dataclasses
+import functools
 import json
 
 import jax
@@ -11,6 +12,7 @@ import pytest
 from oyster_jax.core.rollout import rollout
 from oyster_jax.models import dynamics
 from oyster_jax.models.camera import Camera, CameraConfig, motion_features, told
+from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.testing import tiny_model
 
@@ -62,7 +64,7 @@ def test_motions_are_told_to_fractions_of_a_pixel(shape: tuple[int, ...]) -> Non
 
 
 def test_a_world_with_a_camera_steps_as_it_rolls_out_and_is_described_whole() -> None:
-    canvas = dataclasses.replace(CONFIG.map, changed=96, given_trust=0.3, drawn_trust=0.1)
+    canvas = MapConfig(rows=40, columns=48, changed=96, given_trust=0.3, drawn_trust=0.1)
     model = dataclasses.replace(tiny_model(), dynamics=dataclasses.replace(CONFIG, map=canvas))
     assert WorldNetwork.from_json(json.loads(json.dumps(model.to_json())), model.spec) == model
     params = model.init(jax.random.key(0))
@@ -73,7 +75,7 @@ def test_a_world_with_a_camera_steps_as_it_rolls_out_and_is_described_whole() ->
     frames = jax.random.randint(jax.random.key(2), (3, 16, 16, 3), 0, 256).astype(jnp.uint8)
     state = jax.jit(model.encode)(params, frames, jnp.array([7, 8], jnp.int32), jax.random.key(3))
     actions = jnp.array([7, 8, 1, 4, 5, 7], jnp.int32)
-    last, rolled = jax.jit(lambda state: rollout(model, params, state, actions))(state)
+    last, rolled = jax.jit(functools.partial(rollout, model))(params, state, actions)
     advance = jax.jit(model.advance)
     for action, frame in zip(actions, rolled, strict=True):
         state = advance(params, state, action)

@@ -155,6 +155,9 @@ def test_training_can_begin_from_a_finished_world(run: Path, experiment: Experim
     _, params = stages.finished(experiment, run)
     still = dataclasses.replace(experiment.tokenizer_training, steps=1, optimizer=OptimizerConfig(learning_rate=0.0))
     again = dataclasses.replace(experiment, tokenizer_training=still, dynamics_training=still, self_rollouts=())
+    assert experiment.camera is not None
+    still_camera = dataclasses.replace(experiment.camera.training, optimizer=still.optimizer)
+    again = dataclasses.replace(again, camera=dataclasses.replace(experiment.camera, training=still_camera))
     again = dataclasses.replace(again, dynamics_training=dataclasses.replace(still, window=6))
     stages.run(again, tmp_path, run / "data", init_from=params)
     _, same = stages.finished(again, tmp_path)
