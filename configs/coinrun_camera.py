@@ -19,8 +19,8 @@ scripts that were not kept.) Hence:
 
 What is missing is training. After 260 steps of rollouts of 24 ticks, 60 of them with a falling rate (25 minutes beside
 much other work), `oyster eval --only fidelity control` gave 29.27, 23.75, 20.90 and 13.51 dB after 1, 4, 8 and 32
-ticks and 22.77, 15.40 and 11.28 dB in the seen region after 8, 32 and 128. What ships is better after few ticks (30.65, 25.19,
-22.19 dB; seen 23.61) and a little worse after many (13.25 dB; seen 15.31, 10.99).
+ticks and 22.77, 15.40 and 11.28 dB in the seen region after 8, 32 and 128. What ships is better after few ticks (30.65,
+25.19, 22.19 dB; seen 23.61) and a little worse after many (13.25 dB; seen 15.31, 10.99).
 
 MIDWAY: the shipped weights have no camera, and a world to begin from must have all layers; that run copied them into a
 world of this shape (`worlds.storage.save_world`), the camera drawn anew.
