@@ -58,6 +58,10 @@ _LISTEN = """
 """
 
 
+#: Share of presses that must be answered for the others to tell anything.
+ANSWERED = 0.8
+
+
 class BrowserError(RuntimeError):
     """There is no browser, or its page did not do what was asked; the message says what to do."""
 
@@ -165,12 +169,12 @@ def _press_keys(page: "Page", presses: int) -> tuple[list[Press], float]:
         time.sleep(chance.uniform(*APART))
     rate = page.evaluate("() => window.drawn") / (time.perf_counter() - begin)
     answered = [_press(found) for found in page.evaluate("() => window.photons")]
-    if len(answered) < WARM_UP + 0.9 * presses:
+    if len(answered) < ANSWERED * (WARM_UP + presses):
         raise BrowserError(
             f"Only {len(answered)} of {WARM_UP + presses} presses were answered by a frame; let the machine do less "
             "beside it, or measure a slower --speed."
         )
-    return answered[WARM_UP:], rate
+    return answered[-presses:], rate
 
 
 def _press(found: dict[str, float]) -> Press:

@@ -56,7 +56,7 @@ class Served:
             "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
             "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
         }  # fmt: skip
-        return self.ask("GET", path, **{"Host": f"127.0.0.1:{self.port}", **upgrade, **headers})[0]
+        return self.ask("GET", path, None, **{"Host": f"127.0.0.1:{self.port}", **upgrade, **headers})[0]
 
     def raw(self) -> socket.socket:
         """Connects, and says nothing yet."""

@@ -129,8 +129,7 @@ def test_sessions_stepped_together_live_what_each_alone_would(stage, tmp_path, m
     assert "paused" in str(refused.error)
     sessions[0].resume()
     together.step(sessions[:1], actions[0, :1].tolist())
-    for row in actions[1:]:
-        stepped = together.step(sessions, row.tolist())
+    stepped = [together.step(sessions, row.tolist()) for row in actions[1:]][-1]
     for session, one, frame in zip(sessions, stepped, alone, strict=True):
         assert (one.frame == frame).all()
         assert session.tick == 6

@@ -105,7 +105,7 @@ def test_who_comes_by_a_link_has_sessions_of_their_own_and_less_time(stage, tmp_
         assert status == 201
         assert served.json("POST", "/v1/sessions", {"world": "tiny", "duration": 301}, **guest)[0] == 422
         other = {"Cookie": f"oyster={tokens.token('guest-other')}", "Host": host}
-        assert served.ask("GET", f"/v1/sessions/{session['id']}", **other)[0] == 404
+        assert served.ask("GET", f"/v1/sessions/{session['id']}", None, **other)[0] == 404
         assert served.json("GET", "/v1/sessions", **other)[1] == {"sessions": []}
         assert served.ask("GET", "/v1/worlds", Cookie="oyster=operator.0000", Host=host)[0] == 401
         client = Client(f"http://127.0.0.1:{served.port}", tokens.token("operator"))

@@ -48,7 +48,7 @@ def open_page(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]
         context = browser.new_context(**({"viewport": DESKTOP} | options))
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
 
         def hear(message: ConsoleMessage) -> None:
             if message.type in ("error", "warning") and not any(text in message.text for text in expected):
