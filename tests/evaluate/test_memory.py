@@ -56,6 +56,10 @@ def test_a_state_is_weighed():
 
 
 def test_another_process_is_looked_at_too():
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+    ready = "print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", ready], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
         assert 2**20 < told(memory.resident_bytes(other.pid)) < told(memory.resident_bytes())
+        other.communicate(b"\n")
     assert memory.resident_bytes(other.pid) is None
