@@ -89,8 +89,10 @@ class Live:
         # What is held now, and what was at any moment since the last tick: a tap may be shorter than one.
         self._held: frozenset[str] = frozenset()
         self._tapped: frozenset[str] = frozenset()
-        # Of the newest input: the player's own time, when it came in if no tick has used it, and how long it waited.
-        self._at, self._arrived, self._waited = math.nan, None, 0.0
+        # Of the newest input: the player's own time, and when it came in if no tick has used it.
+        self._at, self._arrived = math.nan, None
+        # Of the newest that a tick has used: the player's own time, and how long it waited.
+        self._used, self._waited = math.nan, 0.0
         self._pace = Pace(self.rate, time.monotonic())
         self._closed, self._trouble = False, ""
         self._lock, self._idle, self._changing = asyncio.Lock(), asyncio.Event(), 0
@@ -148,6 +150,7 @@ class Live:
         self._idle.clear()
         if self._arrived is not None:
             self._waited, self._arrived = 1000 * (now - self._arrived), None
+            self._used = self._at
         action = self.stage.action(self._held | self._tapped)
         self._tapped = frozenset()
         return action
@@ -356,7 +359,7 @@ class Live:
             | (Flag.TERMINAL if terminal else Flag(0)),
             frame=ticked.frame,
             readouts=ticked.readouts,
-            echo=self._at,
+            echo=self._used,
             waited=self._waited,
             began=ticked.began,
             step=1000 * ticked.seconds,
@@ -372,7 +375,8 @@ class Live:
 
     def _release(self) -> None:
         self._held = self._tapped = frozenset()
-        self._at, self._arrived, self._waited = math.nan, None, 0.0
+        self._at, self._arrived = math.nan, None
+        self._used, self._waited = math.nan, 0.0
 
     def _rest(self) -> None:
         """Stops the sessions' own clocks, unless somebody plays again."""

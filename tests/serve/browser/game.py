@@ -80,6 +80,13 @@ class Game:
         if self.page.locator("[data-command=toggle]").get_attribute("aria-label") == "Pause":
             self.command("toggle")
         expect(self.page.locator("[data-command=toggle]")).to_have_attribute("aria-label", "Play")
+        self._settle()
+
+    def _settle(self) -> None:
+        """Waits until frames that were on their way have been drawn: they would move the handle of the timeline."""
+        seen = -1
+        while seen != (seen := self.page.evaluate("() => watched.frames")):
+            self.page.wait_for_timeout(250)
 
     def resume(self) -> None:
         self.command("toggle")
@@ -99,10 +106,7 @@ class Game:
                 else ("PageUp" if tick - at >= 15 else "ArrowRight")
             )
             self.page.keyboard.press(key)
-            self.page.wait_for_function(
-                "([tracks, at]) => tracks.getAttribute('aria-valuenow') !== at",
-                arg=[tracks.element_handle(), str(at)],
-            )
+            expect(tracks).not_to_have_attribute("aria-valuenow", str(at))
         self.wait(f"watched.last.tick === {tick}")
 
     def branches(self) -> list[str]:

@@ -119,7 +119,12 @@ export class Player {
     const timeline = new Timeline({ rate, picture: ({ branch, tick }) => session.seen(branch, tick) });
     const branches = new Branches({ rate });
     const controls = new Controls(world, (command) => this.do(command));
-    const scrubber = new Scrubber(session, (picture) => stage.draw(0, picture), complain);
+    const scrubber = new Scrubber(
+      session,
+      (picture) => stage.draw(0, picture),
+      () => this._point(),
+      complain,
+    );
     this.built = {
       world,
       stage,
@@ -195,8 +200,14 @@ export class Player {
     forecast.take(frame, now);
     transport.time(frame.tick);
     if (recorder.tape) timeline.tape(recorder.shown);
-    if (!scrubber.pending) timeline.moveTo(this.session.place);
+    this._point();
     if (frame.tick % Math.round(this.session.tickRate) === 0) branches.refresh();
+  }
+
+  /** Moves the handle of the timeline to what is shown, unless somebody has just chosen another place. */
+  _point() {
+    const { timeline, scrubber } = this.parts;
+    if (!scrubber.pending) timeline.moveTo(this.session.place);
   }
 
   /** @param {import("./messages.js").Readouts} said */
@@ -212,7 +223,7 @@ export class Player {
     const { stage, transport, timeline, branches } = this.built;
     transport.show(status);
     timeline.show(this.session.branches);
-    timeline.moveTo(this.session.place);
+    this._point();
     branches.show(this.session.branches, status.branch, status.compared);
     stage.compare(status.branch, status.compared);
     stage.badge(pausedHint(this.session));

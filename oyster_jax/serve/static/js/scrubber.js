@@ -6,11 +6,13 @@ export class Scrubber {
   /**
    * @param {import("./session.js").Session} session
    * @param {(picture: CanvasImageSource) => void} show draws a frame that is known already.
+   * @param {() => void} arrive is called once the server is where it was wanted, or has said why not.
    * @param {(error: unknown) => void} fail
    */
-  constructor(session, show, fail) {
+  constructor(session, show, arrive, fail) {
     this._session = session;
     this._show = show;
+    this._arrive = arrive;
     this._fail = fail;
     /** @type {Place | null} where to go once the server has answered. */
     this._wanted = null;
@@ -37,9 +39,9 @@ export class Scrubber {
     }
   }
 
-  /** Whether the server has yet to be asked for the place that was chosen last. */
+  /** Whether the server is not yet at the place that was chosen last: frames from elsewhere must not move the handle. */
   get pending() {
-    return this._wanted !== null;
+    return this._going;
   }
 
   /** Stops the world, as long as somebody looks elsewhere. */
@@ -70,6 +72,7 @@ export class Scrubber {
       this._fail(error);
     } finally {
       this._going = false;
+      this._arrive();
     }
   }
 

@@ -93,8 +93,9 @@ export class Session {
    * @param {string} branch
    * @param {number} tick
    */
-  seek(branch, tick) {
-    return this._ask("seek", { branch, tick });
+  async seek(branch, tick) {
+    const status = await this._ask("seek", { branch, tick });
+    this.place = { branch: status.branch, tick: status.tick };
   }
 
   /** @param {string | null} name of the branch that begins now; the server finds one where it is null. */
