@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from oyster_jax.cli.bench_serving import Photon, Players, photon, players
+from oyster_jax.cli.bench_serving import Photon, Players, Together, photon, players, together
 from oyster_jax.cli.bench_training import Train, TrainDynamics, TrainTokenizer, train
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ type Config = (
     | Annotated[Levers, tyro.conf.subcommand("levers")]
     | Annotated[Products, tyro.conf.subcommand("products")]
     | Annotated[Photon, tyro.conf.subcommand("photon")]
+    | Annotated[Together, tyro.conf.subcommand("together")]
     | Annotated[Players, tyro.conf.subcommand("players")]
     | Annotated[TrainTokenizer, tyro.conf.subcommand("train-tokenizer")]
     | Annotated[TrainDynamics, tyro.conf.subcommand("train-dynamics")]
@@ -120,6 +121,8 @@ def main(config: Config) -> int:
             _print_figures(lambda: _levers(config))
         case Products():
             _print_figures(lambda: _products(config))
+        case Together():
+            _print_figures(lambda: together(config))
         case Players():
             _print_figures(lambda: players(config))
         case Photon():

@@ -75,7 +75,7 @@ def _in_browser(config: Config) -> int:
         bound = serve.bind("127.0.0.1", 0)
     url = serve.address("127.0.0.1", bound)
     print(f"Compiling {_parameters(stages[0].world)} (takes some seconds, less the next time) …", flush=True)
-    settings = ServeConfig(data=config.data or serve.data_folder(), sizes=(1,))
+    settings = ServeConfig(data=config.data or serve.data_folder())
     server: Server = serve.made(settings, stages, lambda: _tell(url, config.browser))
     return serve.run(server, bound)
 
