@@ -28,6 +28,7 @@ from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.judge import judge_stage
 from oyster_jax.train.loop import Sample, Stage, fit
 from oyster_jax.train.metrics import progress_bar
+from oyster_jax.train.program import check_rows
 from oyster_jax.train.self_rollout import self_rollout_stage
 from oyster_jax.train.state import TrainState
 from oyster_jax.train.tokenizer import tokenizer_stage
@@ -52,6 +53,9 @@ def run(config: ExperimentConfig, folder: Path, data: Path | None = None, init_f
       DatasetError: the recording or the cached latents are damaged, or are another experiment's.
       ValueError: `init_from` has other shapes than the experiment.
     """
+    mesh = config.mesh.build()
+    for training in config.trainings:
+        check_rows(training, mesh)  # To be told of now, not after an hour.
     dataset = recorded(config, data or folder / "data")
     trained = functools.partial(_trained, config, folder)
     params = trained(_begun(_tokenizer_stage(config, dataset), init_from, "tokenizer"), config.tokenizer_training)
