@@ -1,4 +1,4 @@
-"""Proves that nothing a session acknowledged is lost, no frame is ever silently wrong, and training survives its machines.
+"""Proves that nothing a session acknowledged is lost, no frame is ever silently wrong, and training survives.
 
     tools/torture kill            kill -9 at random moments, 100 times in a row on one session
     tools/torture damage          250 random damages to the files of a finished session, in each kind of file

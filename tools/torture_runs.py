@@ -20,7 +20,7 @@ type Losses = dict[str, dict[int, float]]
 
 
 def start(run: Path, data: Path, options: Sequence[str], *, devices: int = 1, launch: Sequence[str] = ()) -> Any:
-    """Starts `oyster train`, or with `launch` its options before `oyster launch -- train`; output goes beside the run."""
+    """Starts `oyster train`, or `oyster launch` with options of its own; what it says goes to a file beside the run."""
     command = [sys.executable, "-m", "oyster_jax.cli.main"]
     if launch:
         command += ["launch", *launch, "--devices", str(devices), "--"]
