@@ -168,7 +168,8 @@ def main() -> int:
             case Meshes():
                 fine = torture_meshes.compare(folder, steps=command.steps)
             case Launch():
-                fine = torture_launch.torture(folder, times=command.times, seed=command.seed)
+                kinds = torture_launch.disturbances(command.times)
+                fine = torture_launch.torture(folder, kinds=kinds, processes=4, seed=command.seed)
     print(f"It took {time.monotonic() - begin:.0f} s.", file=sys.stderr)
     return 0 if fine else 1
 

@@ -184,7 +184,8 @@ def _begun(stage: Stage, init_from: Params | None, part: str) -> Stage:
     """Lets a stage begin with parameters of a finished world."""
     if init_from is None:
         return stage
-    given = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), init_from[part])
+    # On the host, from where each device of each process takes its part.
+    given = jax.tree.map(lambda x: np.asarray(x, np.float32), init_from[part])
     expected = jax.eval_shape(stage.init, jax.random.key(0))
     if jax.tree.map(jnp.shape, given) != jax.tree.map(jnp.shape, expected):
         raise ValueError(f"The {part} of the world to begin from has other shapes than this experiment's; match sizes.")
