@@ -63,11 +63,13 @@ class Services:
       told: called once all is compiled and warm.
 
     Attributes:
-      ready: set once all is compiled and warm.
+      ready: set once all is compiled and warm that a player needs.
+      settled: set once recorded moments need no compiling either.
     """
 
     def __init__(self, config: ServeConfig, stages: list[Stage], told: Callable[[], None] = lambda: None):
-        self.config, self.limits, self._told, self.ready = config, config.limits, told, threading.Event()
+        self.config, self.limits, self._told = config, config.limits, told
+        self.ready, self.settled = threading.Event(), threading.Event()
         self.duration = config.duration
         self.stages = {stage.name: stage for stage in stages}
         self.metrics = Metrics()
@@ -160,6 +162,7 @@ class Services:
         loop = asyncio.get_running_loop()
         for stage in self.stages.values():
             await loop.run_in_executor(self._slow, stage.warm_beginnings)
+        self.settled.set()
         for stage in self.stages.values():
             for size in stage.together.sizes[1:]:
                 while self.engine.worlds < size:
