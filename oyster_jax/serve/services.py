@@ -21,6 +21,7 @@ from oyster_jax.serve.recordings import Recordings
 from oyster_jax.serve.security import Hosts, Owner, Tokens, is_local
 from oyster_jax.serve.stage import Stage
 from oyster_jax.serve.uploads import Uploads
+from oyster_jax.session.snapshot_writer import SnapshotWriter
 
 _LOG = logging.getLogger(__name__)
 
@@ -126,7 +127,9 @@ class Services:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._slow, self.lobby.clean)
         engine = asyncio.create_task(self.engine.run())
+        writer = SnapshotWriter()
         try:
+            await loop.run_in_executor(self._slow, writer.start)
             for stage in self.stages.values():
                 await loop.run_in_executor(self._slow, stage.warm)
             self.ready.set()
@@ -144,6 +147,7 @@ class Services:
             with contextlib.suppress(asyncio.CancelledError):
                 await engine
             self.engine.close()
+            await loop.run_in_executor(self._slow, writer.close)
             for pool in (self._quick, self._slow):
                 pool.shutdown(wait=True, cancel_futures=True)
 
