@@ -10,6 +10,7 @@ import tyro
 
 from oyster_jax.cli.bench_serving import Photon, Players, Together, photon, players, together
 from oyster_jax.cli.bench_training import Train, TrainDynamics, TrainTokenizer, train
+from oyster_jax.cli.cores import use_one_core
 
 if TYPE_CHECKING:
     from oyster_jax.core.state import WorldState
@@ -112,6 +113,7 @@ def main(config: Config) -> int:
     """
     match config:
         case Interactive():
+            use_one_core()
             _print_figures(lambda: _interactive(config))
         case Batch():
             _print_figures(lambda: _batch(config))
@@ -126,6 +128,7 @@ def main(config: Config) -> int:
         case Players():
             _print_figures(lambda: players(config))
         case Photon():
+            use_one_core()
             _print_figures(lambda: photon(config))
         case Train():
             _print_figures(lambda: train(config))

@@ -64,7 +64,7 @@ def together(config: Together) -> "Iterator[Figure]":
         return Figure(name=f"together.{name}", value=value, unit=unit, spread=None, conditions=conditions)
 
     steps.prepare(1)
-    yield figure("cores", 1000 * steps.cost(1), "ms/tick")
+    yield figure("cores", 1000 * steps.seconds[1] / steps.workers, "ms/tick")
     for size in (1, *config.sizes):
         yield figure(f"{size}", 1000 * steps.measure(size) / size, "ms/tick")
         if size > 1:
@@ -86,6 +86,7 @@ def players(config: Players) -> "Iterator[Figure]":
             settings = ServeConfig(data=Path(folder), players=most, limits=limits)
             server, bound = serve.made(settings, [stage], lambda: None), serve.bind("127.0.0.1", 0)
             with server.beside(bound):
+                server.services.settled.wait()
                 yield from measure(
                     server.services,
                     serve.address("127.0.0.1", bound),

@@ -21,6 +21,7 @@ from oyster_jax.serve.recordings import Recordings
 from oyster_jax.serve.security import Hosts, Owner, Tokens, is_local
 from oyster_jax.serve.stage import Stage
 from oyster_jax.serve.uploads import Uploads
+from oyster_jax.session.snapshot_writer import SnapshotWriter
 
 _LOG = logging.getLogger(__name__)
 
@@ -63,11 +64,13 @@ class Services:
       told: called once all is compiled and warm.
 
     Attributes:
-      ready: set once all is compiled and warm.
+      ready: set once all is compiled and warm that a player needs.
+      settled: set once recorded moments need no compiling either.
     """
 
     def __init__(self, config: ServeConfig, stages: list[Stage], told: Callable[[], None] = lambda: None):
-        self.config, self.limits, self._told, self.ready = config, config.limits, told, threading.Event()
+        self.config, self.limits, self._told = config, config.limits, told
+        self.ready, self.settled = threading.Event(), threading.Event()
         self.duration = config.duration
         self.stages = {stage.name: stage for stage in stages}
         self.metrics = Metrics()
@@ -124,7 +127,9 @@ class Services:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._slow, self.lobby.clean)
         engine = asyncio.create_task(self.engine.run())
+        writer = SnapshotWriter()
         try:
+            await loop.run_in_executor(self._slow, writer.start)
             for stage in self.stages.values():
                 await loop.run_in_executor(self._slow, stage.warm)
             self.ready.set()
@@ -142,6 +147,7 @@ class Services:
             with contextlib.suppress(asyncio.CancelledError):
                 await engine
             self.engine.close()
+            await loop.run_in_executor(self._slow, writer.close)
             for pool in (self._quick, self._slow):
                 pool.shutdown(wait=True, cancel_futures=True)
 
@@ -160,6 +166,7 @@ class Services:
         loop = asyncio.get_running_loop()
         for stage in self.stages.values():
             await loop.run_in_executor(self._slow, stage.warm_beginnings)
+        self.settled.set()
         for stage in self.stages.values():
             for size in stage.together.sizes[1:]:
                 while self.engine.worlds < size:

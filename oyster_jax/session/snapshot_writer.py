@@ -31,7 +31,7 @@ LIFETIME = 500
 PATIENCE = 180.0
 #: Seconds that the process has to end by itself.
 _GRACE = 10.0
-_NICENESS = 10
+_NICENESS = 15
 #: How the process gets its memory. Orbax uses many threads: were each to have an arena, and arenas of huge pages, it
 #: would grow by 25 MB with the first 600 snapshots, and not by 6.
 _MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "131072"}
@@ -63,6 +63,10 @@ class SnapshotWriter:
         self._changed = threading.Condition()
         self._waiting: set[Path] = set()
         self._closing = False
+
+    def start(self) -> None:
+        """Has the process begin now, and not with the first snapshot; it stays as long as this is not closed."""
+        self._desk.start()
 
     def submit(self, folder: Path, identity: str, leaves: Leaves, report: Report) -> None:
         """Hands a snapshot over; after `close` it is left out.
@@ -138,6 +142,12 @@ class _Desk:
         if self._thread is not None:
             self._thread.join()
         self._stop(_GRACE)
+
+    def start(self) -> None:
+        """Starts the process, unless snapshots come already."""
+        with self._changed:
+            if self._thread is None and self._process is None:
+                self._process = _Process()
 
     def put(self, folder: Path, identity: str, leaves: Leaves, report: Report) -> None:
         """Takes a snapshot; see `SnapshotWriter.submit`."""
