@@ -15,6 +15,12 @@ from oyster_jax.train.sized import sized
 def get_config(frame: int = 64) -> ExperimentConfig:
     """Returns the experiment for frames of `frame` pixels a side."""
     return sized(
-        "base", frame, frames=20_000_000, steps=50_000, batch=512, window=64, learning_rate=1e-3,
-        mesh=MeshConfig(fsdp=16)
+        "base",
+        frame,
+        frames=20_000_000,
+        steps=50_000,
+        batch=512,
+        window=64,
+        learning_rate=1e-3,
+        mesh=MeshConfig(fsdp=16),
     )

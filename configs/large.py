@@ -14,6 +14,12 @@ from oyster_jax.train.sized import sized
 def get_config(frame: int = 64) -> ExperimentConfig:
     """Returns the experiment for frames of `frame` pixels a side."""
     return sized(
-        "large", frame, frames=50_000_000, steps=100_000, batch=512, window=64, learning_rate=7e-4,
-        mesh=MeshConfig(fsdp=64)
+        "large",
+        frame,
+        frames=50_000_000,
+        steps=100_000,
+        batch=512,
+        window=64,
+        learning_rate=7e-4,
+        mesh=MeshConfig(fsdp=64),
     )

@@ -12,6 +12,4 @@ from oyster_jax.train.sized import sized
 
 def get_config(frame: int = 64) -> ExperimentConfig:
     """Returns the experiment for frames of `frame` pixels a side."""
-    return sized(
-        "small", frame, frames=4_000_000, steps=20_000, batch=64, window=48, learning_rate=2e-3
-    )
+    return sized("small", frame, frames=4_000_000, steps=20_000, batch=64, window=48, learning_rate=2e-3)

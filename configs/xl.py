@@ -14,6 +14,12 @@ from oyster_jax.train.sized import sized
 def get_config(frame: int = 64) -> ExperimentConfig:
     """Returns the experiment for frames of `frame` pixels a side."""
     return sized(
-        "xl", frame, frames=100_000_000, steps=150_000, batch=512, window=64, learning_rate=4e-4,
-        mesh=MeshConfig(fsdp=128)
+        "xl",
+        frame,
+        frames=100_000_000,
+        steps=150_000,
+        batch=512,
+        window=64,
+        learning_rate=4e-4,
+        mesh=MeshConfig(fsdp=128),
     )

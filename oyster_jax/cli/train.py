@@ -132,7 +132,9 @@ def _called(get_config: Callable[..., Any], file: Path, given: str) -> Any:
         return get_config(**values)
     except (SyntaxError, TypeError, ValueError) as error:
         known = inspect.signature(get_config)
-        raise UsageError(f"{file} cannot be asked for '{given}' ({error}); it takes {known}, as in frame=128.") from error
+        raise UsageError(
+            f"{file} cannot be asked for '{given}' ({error}); it takes {known}, as in frame=128."
+        ) from error
 
 
 def _options(experiment: "ExperimentConfig") -> Any:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import importlib.util
 import os
 import re
 from collections.abc import Sequence
@@ -78,21 +79,20 @@ def topology(name: str, slices: int = 1) -> Topology:
         raise PlanError(f"There is no topology '{name}'; give one such as {_NAMES}.")
     if slices < 1:
         raise PlanError(f"There is at least one slice, but {slices} were asked for.")
+    if importlib.util.find_spec("libtpu") is None:
+        raise PlanError(
+            "Compiling for a TPU takes no TPU, but it takes the package libtpu; install it with `pip install "
+            "oyster-jax[tpu]`."
+        )
     from jax.experimental import topologies
 
+    options = {"num_slices": slices} if slices > 1 else {}
     try:
-        found = topologies.get_topology_desc(
-            platform="tpu", topology_name=name, **({"num_slices": slices} if slices > 1 else {})
-        )
+        found = topologies.get_topology_desc(platform="tpu", topology_name=name, **options)
     except Exception as error:
-        text = str(error)
-        if "libtpu" in text and ("not found" in text or "cannot open" in text or "No module" in text):
-            raise PlanError(
-                "Compiling for a TPU needs the package libtpu, which no TPU is needed for; install it with `pip install "
-                "oyster-jax[tpu]`."
-            ) from error
+        reason = str(error).splitlines()[0]
         raise PlanError(
-            f"The TPU compiler does not know the topology '{name}' ({text.splitlines()[0]}); give one such as {_NAMES}."
+            f"The TPU compiler does not know the topology '{name}' ({reason}); give one such as {_NAMES}."
         ) from error
     return Topology(name=name, slices=slices, peaks=PEAKS[kind], devices=tuple(found.devices))
 

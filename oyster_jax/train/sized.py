@@ -15,6 +15,9 @@ from oyster_jax.train.tokenizer import TokenizerLossConfig
 #: networks compile in the time of shallow ones and keep one residual stream a layer.
 DEEP = LayersConfig(recompute="everything", unroll=False)
 
+#: All devices share the batch.
+ALL_DATA = MeshConfig()
+
 
 def sized(
     size: Size,
@@ -26,7 +29,7 @@ def sized(
     window: int,
     learning_rate: float,
     layers: LayersConfig = DEEP,
-    mesh: MeshConfig = MeshConfig(),
+    mesh: MeshConfig = ALL_DATA,
 ) -> ExperimentConfig:
     """Returns the experiment of one size.
 
@@ -50,9 +53,7 @@ def sized(
     return ExperimentConfig(
         name=f"{size}_{frame}",
         seed=0,
-        recording=RecordConfig(
-            source=Procgen(game="coinrun", side=frame), frames=frames, levels=(0, 200_000), seed=1
-        ),
+        recording=RecordConfig(source=Procgen(game="coinrun", side=frame), frames=frames, levels=(0, 200_000), seed=1),
         tokenizer=tokenizer,
         tokenizer_loss=TokenizerLossConfig(noise=0.05),
         tokenizer_training=TrainConfig(steps=steps // 2, batch=batch, window=4, optimizer=optimizer, layers=layers),
