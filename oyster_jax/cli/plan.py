@@ -55,6 +55,8 @@ class Config:
     """Try meshes and batches for training, and plan with the best."""
     tries: Annotated[int, tyro.conf.arg(metavar="N")] = 4
     """How many of them are compiled."""
+    effort: Literal["O0", "O1", "O2", "O3"] = "O1"
+    """How hard the compiler tries: O0 is quickest, O3 is what a TPU gets."""
     price: float | None = None
     """Of one chip for an hour, in your currency: says what the run costs at the least."""
     steps: int | None = None
@@ -69,7 +71,7 @@ def main(config: Config) -> int:
     """Plans and prints; returns 1 where something does not fit."""
     from oyster_jax.plan.topology import compile_only
 
-    compile_only()
+    compile_only(config.effort)
     from oyster_jax.cli.errors import UsageError
     from oyster_jax.cli.train import load_experiment
     from oyster_jax.parallel.mesh import MeshError

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,8 @@ _COMPILE_ONLY = {
     "TPU_MIN_LOG_LEVEL": "3",
     "TPU_STDERR_LOG_LEVEL": "3",
 }
+
+type Effort = Literal["O0", "O1", "O2", "O3"]
 
 _NAMES = "v5e:4x4 or v5e:16x16, v5p:4x4x8, v6e:16x16, tpu7x:4x4x4"
 
@@ -54,14 +56,19 @@ class Topology:
         return self.name if self.slices == 1 else f"{self.slices} × {self.name}"
 
 
-def compile_only() -> None:
+def compile_only(effort: Effort = "O1") -> None:
     """Prepares this process for compiling only: no TPU is looked for, and none is missed aloud.
 
     To be called where a program starts, before JAX is used. What the user has set stays.
+
+    Args:
+      effort: how hard the compiler tries to make programs fast. With O1 it took 0.4 of the time that it takes by
+        default, and with O0 0.3; both found programs that need some per cent more memory, not less.
     """
     for name, value in _COMPILE_ONLY.items():
         os.environ.setdefault(name, value)
     jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_optimization_level", effort)
 
 
 def topology(name: str, slices: int = 1) -> Topology:

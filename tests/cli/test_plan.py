@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TINY = ROOT / "tests" / "train" / "tiny_coinrun.py"
+TINY = ROOT / "tests" / "plan" / "tiny_world.py"
 
 compiler = pytest.mark.skipif(
     importlib.util.find_spec("libtpu") is None, reason="the TPU compiler is not installed; it comes with the extra tpu"
