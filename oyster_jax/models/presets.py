@@ -1,5 +1,6 @@
 """One dial for size, and one for the frames."""
 
+import dataclasses
 from typing import Literal
 
 from oyster_jax.models.dynamics import DynamicsConfig
@@ -27,8 +28,8 @@ def preset(size: Size, frame: int = 64) -> tuple[TokenizerConfig, DynamicsConfig
     columns = frame // patch
     match size:
         case "nano":
-            encoder = {"features": 192, "heads": 3, "encoder_depth": 2, "renderer_depth": 2}
-            trunk = {"features": 256, "heads": 4, "groups": 2, "head_depth": 1}
+            encoder: dict[str, int] = {"features": 192, "heads": 3, "encoder_depth": 2, "renderer_depth": 2}
+            trunk: dict[str, int] = {"features": 256, "heads": 4, "groups": 2, "head_depth": 1}
         case "small":
             encoder = {"features": 384, "heads": 6, "encoder_depth": 4, "renderer_depth": 4}
             trunk = {
@@ -55,7 +56,6 @@ def preset(size: Size, frame: int = 64) -> tuple[TokenizerConfig, DynamicsConfig
             }  # fmt: skip
         case _:
             raise ValueError(f"There is no size '{size}'; choose nano, small, base, large or xl.")
-    return (
-        TokenizerConfig(height=frame, width=frame, patch=patch, channels=channels, **encoder),
-        DynamicsConfig(tokens=columns**2, columns=columns, channels=channels, **trunk),
-    )
+    latents = TokenizerConfig(height=frame, width=frame, patch=patch, channels=channels)
+    grid = DynamicsConfig(tokens=columns**2, columns=columns, channels=channels)
+    return dataclasses.replace(latents, **encoder), dataclasses.replace(grid, **trunk)

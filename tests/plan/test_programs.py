@@ -97,8 +97,9 @@ def test_worlds_against_figures_by_hand(size):
     previous = 4 * config.tokens * config.channels
     assert found["ring"] == worlds * (ring + previous)
     assert found["memory"] == worlds * config.groups * config.memory_heads * config.memory_features**2 * 4
-    parts = (dynamics.init, one.dynamics), (tokenizer.init, one.tokenizer)
-    shapes = [jax.eval_shape(lambda key, part=part: part[0](part[1], key), jax.random.key(0)) for part in parts]
+    shapes = jax.eval_shape(
+        lambda key: (dynamics.init(one.dynamics, key), tokenizer.init(one.tokenizer, key)), jax.random.key(0)
+    )
     assert found["parameters"] == 4 * sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
 
 
