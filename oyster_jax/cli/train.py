@@ -61,15 +61,18 @@ def main(config: Config) -> int:
 
     join(config.cluster)
     from oyster_jax.cli.opening import keep_compiled
-    from oyster_jax.parallel.mesh import MeshError
     from oyster_jax.train import stages
     from oyster_jax.train.loop import StoppedError
+    from oyster_jax.train.program import check_rows
     from oyster_jax.worlds.registry import data_home, load
 
     keep_compiled()
     experiment = config.experiment
     try:
         _ = experiment.network  # Parts that do not fit together should be told of now, not after an hour.
+        mesh = experiment.mesh.build()
+        for training in experiment.trainings:
+            check_rows(training, mesh)
     except ValueError as error:
         raise UsageError(str(error)) from error
     folder = config.run or data_home() / "runs" / experiment.name
@@ -83,7 +86,7 @@ def main(config: Config) -> int:
         print(f"{stopped} The same command goes on from there.", flush=True)
         return STOPPED
     except ValueError as error:
-        if params is None and not isinstance(error, MeshError):
+        if params is None:
             raise
         raise UsageError(str(error)) from error
     if leads():

@@ -57,8 +57,8 @@ def shortcut_loss(
     rows = larger_rows(config, len(clean))
     fine_key, coarse_key, noise_key = jax.random.split(key, 3)
     sizes, ticks = config.finest.bit_length(), clean.shape[1]
+    each = len(clean) // max(rows, 1)
     if rows:
-        each = len(clean) // rows
         coarse = draw_levels(coarse_key, (rows, 1, ticks), config.finest // 2, max(1, sizes - 1), 0.25)
         fine = draw_levels(fine_key, (rows, each - 1, ticks), config.finest, 1, config.zero)
         pairs = zip(coarse, fine, strict=True)

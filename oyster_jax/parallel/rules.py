@@ -23,6 +23,7 @@ RULES: Mapping[str, tuple[str, ...]] = {
     "stored": ("fsdp", "tensor"),
     "gathered": ("fsdp",),
     "heads": ("tensor",),
+    "tokens kept": ("tensor",),
 }
 
 #: The last two axes of matrices, by the end of their names; the first that fits counts. They are stored along the side

@@ -4,19 +4,17 @@ A process whose neighbour has died waits for it in some exchange, where no handl
 is another program. What was done since the last checkpoint is done again, with the same numbers.
 """
 
-import ctypes
 import dataclasses
 import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Literal
 
 from oyster_jax.parallel.distributed import launched
 
@@ -158,7 +156,6 @@ class Supervisor:
                     env=os.environ | told,
                     # Ctrl-C reaches this program alone, which tells the others.
                     start_new_session=True,
-                    preexec_fn=_end_with_parent if sys.platform == "linux" else None,
                 )
             )
 
@@ -199,9 +196,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def _end_with_parent() -> Any:
-    """Has Linux kill this process when the one that started it is gone, however that went."""
-    parent_death_signal = 1
-    ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)

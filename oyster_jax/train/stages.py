@@ -28,7 +28,6 @@ from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.judge import judge_stage
 from oyster_jax.train.loop import Sample, Stage, fit
 from oyster_jax.train.metrics import progress_bar
-from oyster_jax.train.program import check_rows
 from oyster_jax.train.self_rollout import self_rollout_stage
 from oyster_jax.train.state import TrainState
 from oyster_jax.train.tokenizer import tokenizer_stage
@@ -53,9 +52,6 @@ def run(config: ExperimentConfig, folder: Path, data: Path | None = None, init_f
       DatasetError: the recording or the cached latents are damaged, or are another experiment's.
       ValueError: `init_from` has other shapes than the experiment.
     """
-    mesh = config.mesh.build()
-    for training in config.trainings:
-        check_rows(training, mesh)  # To be told of now, not after an hour.
     dataset = recorded(config, data or folder / "data")
     trained = functools.partial(_trained, config, folder)
     params = trained(_begun(_tokenizer_stage(config, dataset), init_from, "tokenizer"), config.tokenizer_training)
@@ -184,8 +180,7 @@ def _begun(stage: Stage, init_from: Params | None, part: str) -> Stage:
     """Lets a stage begin with parameters of a finished world."""
     if init_from is None:
         return stage
-    # On the host, from where each device of each process takes its part.
-    given = jax.tree.map(lambda x: np.asarray(x, np.float32), init_from[part])
+    given = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), init_from[part])
     expected = jax.eval_shape(stage.init, jax.random.key(0))
     if jax.tree.map(jnp.shape, given) != jax.tree.map(jnp.shape, expected):
         raise ValueError(f"The {part} of the world to begin from has other shapes than this experiment's; match sizes.")

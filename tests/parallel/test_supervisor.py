@@ -1,9 +1,11 @@
 """The supervisor, over small programs that die, hang and end as told."""
 
+import subprocess
 import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -144,3 +146,32 @@ def test_told_to_end_it_lets_all_save(run, tmp_path):
 def test_no_process_is_no_launch():
     with pytest.raises(ValueError, match="At least one process"):
         LaunchConfig(processes=0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's end")
+def test_processes_end_with_the_one_that_launched_them(tmp_path):
+    code = """
+    import subprocess, sys
+    from pathlib import Path
+    from oyster_jax.parallel.supervisor import LaunchConfig, Supervisor
+
+    child = (
+        "import os, time; from pathlib import Path; from oyster_jax.parallel import distributed;"
+        "distributed._end_with_launcher(); Path(os.environ['OYSTER_SIGN']).touch();"
+        f"Path({str(sys.argv[1])!r}, str(os.getpid())).touch(); time.sleep(60)"
+    )
+    Supervisor(LaunchConfig(processes=2), [sys.executable, "-c", child], print).run()
+    """
+    launcher = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), str(tmp_path)])
+    while len(list(tmp_path.iterdir())) < 2:
+        assert launcher.poll() is None
+        time.sleep(0.05)
+    launcher.kill()
+    launcher.wait()
+    processes = [Path("/proc", entry.name, "stat") for entry in tmp_path.iterdir()]
+    for _ in range(100):
+        # One that nobody has waited for yet is dead too.
+        if all(not stat.exists() or ") Z " in stat.read_text() for stat in processes):
+            return
+        time.sleep(0.05)
+    pytest.fail("a process outlived the one that launched it")

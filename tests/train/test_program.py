@@ -12,7 +12,7 @@ from oyster_jax.train.program import check_rows
 from tests.parallel.devices import on_eight_devices
 
 #: The largest matrix of a layer, and the activations of one device: rows, ticks, slots, width. These are larger.
-MATRIX, ACTIVATIONS = 32 * 7 * 32, 4 * 16 * 6 * 32
+MATRIX, ACTIVATIONS = 32 * 7 * 32, 4 * 16 * 8 * 32
 
 _TRAIN = """
 import dataclasses
@@ -29,7 +29,7 @@ from oyster_jax.train.program import train_program
 
 model = tiny_model()
 readouts = dataclasses.replace(model.dynamics.readouts, entity_types=())
-config = dataclasses.replace(model.dynamics, map=None, features=32, heads=4, readouts=readouts)
+config = dataclasses.replace(model.dynamics, map=None, features=32, heads=4, registers=4, readouts=readouts)
 training = TrainConfig(steps=20, batch=32, window=16, optimizer=OptimizerConfig(learning_rate=3e-3, warmup=2))
 generator = np.random.default_rng(0)
 batch = {
