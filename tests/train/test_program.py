@@ -90,7 +90,6 @@ def test_the_losses_are_those_of_one_device(found, mesh):
 @pytest.mark.parametrize("mesh", MESHES)
 def test_no_activations_are_gathered_or_moved(found, mesh):
     for kind, largest, _ in exchanges(found[mesh][1]):
-        assert kind != "collective-permute", "something is cut in two ways"
         if kind != "all-reduce":
             assert largest <= MATRIX < ACTIVATIONS, (mesh, kind, largest)
 
