@@ -141,8 +141,8 @@ found |= {"parts": train(parts, alone, 4)[0], "parts on 8": train(parts, MeshCon
 """
     )
     for what in ("nothing", "elementwise", "everything", "kept in parts"):
-        np.testing.assert_allclose(found[what], found["1"], rtol=1e-4)
-    np.testing.assert_allclose(found["parts on 8"], found["parts"], rtol=1e-4)
+        np.testing.assert_allclose(found[what], found["1"], rtol=2e-4)
+    np.testing.assert_allclose(found["parts on 8"], found["parts"], rtol=2e-4)
     # Parts draw noise of their own.
     np.testing.assert_allclose(found["parts"], found["1"], rtol=0.1)
 
