@@ -1,8 +1,9 @@
-"""Proves that nothing a session acknowledged is lost, and that no frame is ever silently wrong.
+"""Proves that no session loses what it acknowledged, that no frame is silently wrong, and what is generated is whole.
 
     tools/torture kill            kill -9 at random moments, 100 times in a row on one session
     tools/torture damage          250 random damages to the files of a finished session, in each kind of file
     tools/torture full            a disk that fills up while a session is lived, and is freed again
+    tools/torture generate        kill -9 at ten random moments of one generation, with one device and with eight
 
 Each prints what it did and found, and ends with 1 if anything was lost, refused or shown that should not have been.
 """
@@ -18,6 +19,7 @@ from typing import Annotated
 
 import torture_damage
 import torture_full
+import torture_generate
 import torture_kill
 import tyro
 
@@ -70,10 +72,25 @@ class Full:
     """Where to keep the session, which must not be there yet; a temporary one unless given."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Generate:
+    """Kills a generation with SIGKILL at random moments, goes on each time, and compares it with an undisturbed one."""
+
+    times: Annotated[int, tyro.conf.arg(metavar="N")] = 10
+    """How often."""
+    seed: int = 0
+    """Of when."""
+    world: Path | None = None
+    """Folder of the world, a tiny one with random weights unless given."""
+    folder: Path | None = None
+    """Where to keep both generations, which must not be there yet; a temporary one unless given."""
+
+
 type Command = (
     Annotated[Kill, tyro.conf.subcommand("kill")]
     | Annotated[Damage, tyro.conf.subcommand("damage")]
     | Annotated[Full, tyro.conf.subcommand("full")]
+    | Annotated[Generate, tyro.conf.subcommand("generate")]
 )
 
 
@@ -108,6 +125,13 @@ def run_full(command: Full, world: Path, folder: Path) -> bool:
     return all(one.losses.fine for one in found)
 
 
+def run_generate(command: Generate, world: Path, folder: Path) -> bool:
+    """Returns whether all was well."""
+    outcome = torture_generate.kill(world, folder, times=command.times, seed=command.seed)
+    print(outcome.sentence)
+    return outcome.fine
+
+
 @contextlib.contextmanager
 def _folder(kept: Path | None) -> Iterator[Path]:
     if kept is not None:
@@ -134,6 +158,8 @@ def main() -> int:
                 fine = run_damage(command, world, folder)
             case Full():
                 fine = run_full(command, world, folder)
+            case Generate():
+                fine = run_generate(command, world, folder)
     print(f"It took {time.monotonic() - begin:.0f} s.", file=sys.stderr)
     return 0 if fine else 1
 
