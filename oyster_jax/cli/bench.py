@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from oyster_jax.cli.bench_generate import Generate, generate
 from oyster_jax.cli.bench_serving import Photon, Players, photon, players
 from oyster_jax.cli.bench_training import Train, TrainDynamics, TrainTokenizer, train
 
@@ -97,6 +98,7 @@ type Config = (
     | Annotated[Products, tyro.conf.subcommand("products")]
     | Annotated[Photon, tyro.conf.subcommand("photon")]
     | Annotated[Players, tyro.conf.subcommand("players")]
+    | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[TrainTokenizer, tyro.conf.subcommand("train-tokenizer")]
     | Annotated[TrainDynamics, tyro.conf.subcommand("train-dynamics")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
@@ -120,6 +122,8 @@ def main(config: Config) -> int:
             _print_figures(lambda: _levers(config))
         case Products():
             _print_figures(lambda: _products(config))
+        case Generate():
+            _print_figures(lambda: generate(config))
         case Players():
             _print_figures(lambda: players(config))
         case Photon():

@@ -1,7 +1,6 @@
 """`oyster generate`: simulates many episodes and writes them as arrays, or draws the frames of those it wrote."""
 
 import dataclasses
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +11,6 @@ import tyro
 if TYPE_CHECKING:
     from oyster_jax.data.dataset import EpisodeDataset
     from oyster_jax.worlds.world import World
-
-#: The system's own way to ask for virtual devices; whoever uses it is not overruled.
-_DEVICES_FLAG = "xla_force_host_platform_device_count"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,10 +59,10 @@ def main(config: Config) -> int:
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
-    _split_cpu(config.devices)
     console.print(f"Loading world {config.world} …")
-    from oyster_jax.cli.opening import open_world
+    from oyster_jax.cli.opening import open_world, split_cpu
 
+    split_cpu(config.devices)
     world = open_world(config.world)
     try:
         dataset = _render(world, config) if config.render else _generate(world, config)
@@ -130,22 +126,3 @@ def _progress(what: str, total: int | None) -> Iterator:
             bar.update(task, completed=done, rate=(done - before) / elapsed if elapsed else 0.0)
 
         yield update
-
-
-def _split_cpu(devices: int | None) -> None:
-    """Takes the CPU for so many devices, unless somebody has said how many already."""
-    import jax
-
-    from oyster_jax.cli.errors import UsageError
-
-    if devices is not None and devices < 1:
-        raise UsageError(f"--devices must be at least 1, but was {devices}.")
-    if devices is None and _DEVICES_FLAG in os.environ.get("XLA_FLAGS", ""):
-        return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        jax.config.update("jax_num_cpu_devices", devices or cores)
-    except RuntimeError as error:
-        # Of a program that calls this verb after it has computed something.
-        if devices is not None and devices != jax.local_device_count():
-            raise UsageError("--devices can be chosen only before anything is computed.") from error

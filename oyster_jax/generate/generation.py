@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int32
 
 from oyster_jax.core.model import WorldModel
 from oyster_jax.core.spec import WorldSpec
@@ -127,14 +128,14 @@ def generate(
     Raises:
       GenerateError: the folder holds something else, or cannot be written.
     """
-    request = _request(model, params, policy, starts, config, origin)
+    request = request_of(model, params, policy, starts, config, origin)
     check_folder(out, request)
     if not (out / MANIFEST).exists():
         blocks = Blocks(model, params, policy, starts, seed=config.seed, kept=config.kept, devices=devices)
-        layouts = _layouts(model, params, config, blocks)
+        layouts = layouts_of(params, config, blocks)
         process = jax.process_index()
         with Writer(out, layouts, config.axes, request, process=process) as writer:
-            _compute(writer, blocks, config, progress or (lambda *_: None))
+            compute(writer, blocks, config, progress or (lambda *_: None))
         _meet("generated")
         if process == 0:
             _finish(model.spec, policy, config, origin, request, layouts, out)
@@ -142,8 +143,15 @@ def generate(
     return EpisodeDataset(out)
 
 
-def _compute(writer: Writer, blocks: Blocks, config: GenerateConfig, progress: Progress) -> None:
-    """Computes what is missing of this process's share; the writer holds it up where the disk is slower."""
+def compute(writer: Writer, blocks: Blocks, config: GenerateConfig, progress: Progress) -> None:
+    """Computes what is missing of this process's share; the writer holds it up where the disk is slower.
+
+    Args:
+      writer: of the folder.
+      blocks: what plays.
+      config: what to generate.
+      progress: told how far it has come.
+    """
     axes = config.axes
     missing = [
         block for block in range(jax.process_index(), axes.blocks, jax.process_count()) if block not in writer.done
@@ -152,14 +160,11 @@ def _compute(writer: Writer, blocks: Blocks, config: GenerateConfig, progress: P
     progress(done, before)
     for first in range(0, len(missing), blocks.count):
         chosen = missing[first : first + blocks.count]
-        # Devices for which no block is left play the last one again; nobody looks at it.
-        played = np.asarray(chosen + chosen[-1:] * (blocks.count - len(chosen)), np.int32)
-        indices = (played[:, None] * axes.block + np.arange(axes.block, dtype=np.int32)[None]).astype(np.int32)
-        playing = blocks.begin(indices)
+        playing = blocks.begin(indices_of(chosen, blocks.count, axes))
         if config.states:
             # Its own bytes by now: playing on uses the state up.
             start = state_bytes([np.asarray(leaf) for leaf in jax.tree.leaves(words(playing.world))])
-            parts = np.split(start, len(played))
+            parts = np.split(start, blocks.count)
             writer.put(chosen, lambda parts=parts: [{STARTS: part} for part in parts])
         for number, ticks in enumerate(axes.spans):
             playing, rows = blocks.play(playing, ticks)
@@ -172,14 +177,21 @@ def _compute(writer: Writer, blocks: Blocks, config: GenerateConfig, progress: P
             progress(done, before)
 
 
+def indices_of(chosen: list[int], count: int, axes: Axes) -> Int32[np.ndarray, "blocks episodes"]:
+    """Returns the episodes of `count` blocks: where fewer are left, the last is played again, and nobody looks at it."""
+    played = np.asarray(chosen + chosen[-1:] * (count - len(chosen)), np.int32)
+    return (played[:, None] * axes.block + np.arange(axes.block, dtype=np.int32)[None]).astype(np.int32)
+
+
 def _fetched(rows: dict[str, Array]) -> list[dict[str, np.ndarray]]:
     """Returns what each block has, once it is computed."""
     parts = {name: of_blocks(array) for name, array in rows.items()}
     return [dict(zip(parts, values, strict=True)) for values in zip(*parts.values(), strict=True)]
 
 
-def _layouts(model: WorldModel, params: Params, config: GenerateConfig, blocks: Blocks) -> dict[str, ArrayLayout]:
+def layouts_of(params: Params, config: GenerateConfig, blocks: Blocks) -> dict[str, ArrayLayout]:
     """Returns the arrays that will be written, by name."""
+    model = blocks.model
     playing, rows = blocks.shapes(config.block)
     found = {name: (array.shape[2:], array.dtype) for name, array in rows.items()}
     found |= {"lengths": ((), playing.length.dtype), "statuses": ((), playing.status.dtype), "seeds": ((2,), "uint32")}
@@ -195,7 +207,7 @@ def _layouts(model: WorldModel, params: Params, config: GenerateConfig, blocks: 
     }
 
 
-def _request(
+def request_of(
     model: WorldModel, params: Params, policy: Policy, starts: Starts, config: GenerateConfig, origin: Origin
 ) -> dict[str, Any]:
     """Returns all that decides over what is generated, JSON-ready."""

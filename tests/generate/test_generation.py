@@ -185,11 +185,9 @@ def test_an_xarray_has_every_axis_named(whole):
 def test_an_episode_can_be_lived_again_from_its_start(whole, params):
     episode = whole[6]
     start = start_state(whole.folder, 6, MODEL, params)
-    _, frames = jax.jit(lambda params, state, actions: rollout(MODEL, params, state, actions))(
-        params, start, episode.actions
-    )
-    # Alone and in a block, last bits may differ.
-    np.testing.assert_allclose(episode.frames[1:].astype(int), np.asarray(frames)[:-1].astype(int), atol=1)
+    _, frames = rollout(MODEL, params, start, episode.actions[:8])
+    # Alone and in a block, last bits differ.
+    np.testing.assert_allclose(episode.frames[1:9].astype(int), np.asarray(frames).astype(int), atol=1)
     with pytest.raises(GenerateError, match="does not hold the start of episode 99"):
         start_state(whole.folder, 99, MODEL, params)
 
