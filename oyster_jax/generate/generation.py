@@ -178,7 +178,7 @@ def compute(writer: Writer, blocks: Blocks, config: GenerateConfig, progress: Pr
 
 
 def indices_of(chosen: list[int], count: int, axes: Axes) -> Int32[np.ndarray, "blocks episodes"]:
-    """Returns the episodes of `count` blocks: where fewer are left, the last is played again, and nobody looks at it."""
+    """Returns the episodes of `count` blocks; where fewer are left the last is played again, for nobody."""
     played = np.asarray(chosen + chosen[-1:] * (count - len(chosen)), np.int32)
     return (played[:, None] * axes.block + np.arange(axes.block, dtype=np.int32)[None]).astype(np.int32)
 

@@ -132,8 +132,12 @@ class ArrayLayout:
 
     def file(self, block: int, span: int = 0) -> str:
         """Returns the path of one of its files, from the folder of the generation."""
-        rest = len(self.shape) - 1 - self.ticked
-        return "/".join([self.name, "c", *map(str, [block, *([span] if self.ticked else []), *[0] * rest])])
+        return self.part(block, *([span] if self.ticked else []))
+
+    def part(self, *place: int) -> str:
+        """Returns the path of the file at a place of the grid of files; axes that are not given are not cut."""
+        rest = len(self.shape) - len(place)
+        return "/".join([self.name, "c", *map(str, [*place, *[0] * rest])])
 
 
 def array_layout(name: str, axes: Axes, shape: tuple[int, ...], dtype: str, **attributes: Any) -> ArrayLayout:

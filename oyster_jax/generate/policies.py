@@ -5,8 +5,6 @@ returns its next state and the action. Arrays that it needs (recorded actions, a
 """
 
 import dataclasses
-import hashlib
-import re
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,7 +18,7 @@ from oyster_jax.core.spec import ActionSpec, as_action_ids
 from oyster_jax.core.state import WorldState
 from oyster_jax.data.policies import CHANGE_PROBABILITY, sticky_weights
 from oyster_jax.generate.errors import GenerateError
-from oyster_jax.tree import tree_digest
+from oyster_jax.generate.program import program_digest
 from oyster_jax.typing import Action, Array, Frame, Latent, Params, PRNGKey, Scalar
 
 
@@ -236,8 +234,4 @@ def policy_digest(policy: Policy, model: WorldModel, params: Params) -> str:
     def acts(policy: Policy, view: View) -> Any:
         return policy.act(policy.begin(key, index), view, key)
 
-    closed = jax.make_jaxpr(acts)(policy, view)
-    # Functions print where they lie in memory, which differs from run to run.
-    program = re.sub(r"0x[0-9a-f]+", "", str(closed.jaxpr))
-    arrays = tree_digest({"policy": list(jax.tree.leaves(policy)), "constants": list(closed.consts)})
-    return f"sha256:{hashlib.sha256(f'{program}\n{arrays}'.encode()).hexdigest()}"
+    return program_digest(acts, policy, view)

@@ -125,7 +125,7 @@ class WorldVectorEnv(gymnasium.vector.VectorEnv):
         actions = np.asarray(actions)
         if actions.shape != (self.num_envs,) or ((actions < 0) | (actions >= self.world.spec.action.count)).any():
             raise ValueError(
-                f"{self.num_envs} rows take an action each, from 0 to {self.world.spec.action.count - 1}, not {actions}."
+                f"{self.num_envs} rows take an action from 0 to {self.world.spec.action.count - 1} each, not {actions}."
             )
         again = self._ended.copy()
         if self._states is None or (again.any() and self.autoreset_mode is AutoresetMode.DISABLED):

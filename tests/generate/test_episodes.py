@@ -69,10 +69,11 @@ def test_an_episode_depends_on_seed_and_index_alone(params):
 def test_what_lies_beyond_the_end_is_empty(one):
     start, go = one
     # The tiny world's first ends come early.
-    ended = [go(start(index), 24, Kept()) for index in range(4)]
-    lengths = [int(playing.length) for playing, _ in ended]
+    played = [go(start(index), 24, Kept()) for index in range(4)]
+    lengths = [int(playing.length) for playing, _ in played]
     assert min(lengths) < 24
-    for length, (playing, rows) in zip(lengths, ended, strict=True):
+    for length, (playing, rows) in zip(lengths, played, strict=True):
+        rows = {name: np.asarray(array) for name, array in rows.items()}
         assert (rows["actions"][length:] == UNLABELLED).all()
         assert all(not array[length:].any() for name, array in rows.items() if name != "actions")
         assert (rows["actions"][:length] >= 0).all()
