@@ -35,8 +35,8 @@ from pathlib import Path
 
 from oyster_jax.models.camera import CameraConfig
 from oyster_jax.train.camera import CameraTraining
+from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.experiment import ExperimentConfig
-from oyster_jax.train.loop import TrainConfig
 from oyster_jax.train.optimizer import OptimizerConfig
 from oyster_jax.train.self_rollout import SelfRolloutConfig
 

@@ -57,10 +57,10 @@ from oyster_jax.diffusion.objective import ObjectiveConfig
 from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.models.presets import preset
 from oyster_jax.models.spatial_map import MapConfig
+from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.judge import JudgeTraining
-from oyster_jax.train.loop import TrainConfig
 from oyster_jax.train.optimizer import OptimizerConfig
 from oyster_jax.train.self_rollout import SelfRolloutConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig

@@ -14,8 +14,8 @@ PACKAGE = "oyster_jax"
 #: below its own and from its own room; on the ground floor the rooms are small enough to count as one.
 FLOORS = (
     ("typing", "prng", "tree", "files", "frames"),
-    ("core",),
-    ("nn", "diffusion", "parallel"),
+    ("core", "parallel"),
+    ("nn", "diffusion"),
     ("models", "data"),
     ("train", "generate", "session", "evaluate", "plan", "testing"),
     ("worlds",),

@@ -31,9 +31,9 @@ from oyster_jax.evaluate.machine import machine, versions
 from oyster_jax.files import write_whole
 from oyster_jax.serve.stage import PROMPTS, Moment, write_moment
 from oyster_jax.train.checkpoint import CheckpointError
+from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.judge import judge_accuracy
-from oyster_jax.train.loop import TrainConfig
 from oyster_jax.train.stages import finished, finished_judge
 from oyster_jax.worlds.record import RECORD, read_record
 from oyster_jax.worlds.registry import load

@@ -22,6 +22,7 @@ import soak_life
 import tyro
 from soak_turns import pacing_figures, sticky_actions
 
+from oyster_jax.cli.cores import use_one_core
 from oyster_jax.evaluate.figure import Figure, as_line, surroundings
 from oyster_jax.files import write_whole
 from oyster_jax.worlds.registry import load
@@ -205,4 +206,5 @@ def _folder(given: Path | None) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
+    use_one_core()
     raise SystemExit(main(tyro.cli(Config, description=__doc__)))

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from oyster_jax.cli.bench_generate import Generate, generate
-from oyster_jax.cli.bench_serving import Photon, Players, photon, players
+from oyster_jax.cli.bench_serving import Photon, Players, Together, photon, players, together
 from oyster_jax.cli.bench_training import Train, TrainDynamics, TrainTokenizer, train
+from oyster_jax.cli.cores import use_one_core
 
 if TYPE_CHECKING:
     from oyster_jax.core.state import WorldState
@@ -97,6 +98,7 @@ type Config = (
     | Annotated[Levers, tyro.conf.subcommand("levers")]
     | Annotated[Products, tyro.conf.subcommand("products")]
     | Annotated[Photon, tyro.conf.subcommand("photon")]
+    | Annotated[Together, tyro.conf.subcommand("together")]
     | Annotated[Players, tyro.conf.subcommand("players")]
     | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[TrainTokenizer, tyro.conf.subcommand("train-tokenizer")]
@@ -113,6 +115,7 @@ def main(config: Config) -> int:
     """
     match config:
         case Interactive():
+            use_one_core()
             _print_figures(lambda: _interactive(config))
         case Batch():
             _print_figures(lambda: _batch(config))
@@ -124,9 +127,12 @@ def main(config: Config) -> int:
             _print_figures(lambda: _products(config))
         case Generate():
             _print_figures(lambda: generate(config))
+        case Together():
+            _print_figures(lambda: together(config))
         case Players():
             _print_figures(lambda: players(config))
         case Photon():
+            use_one_core()
             _print_figures(lambda: photon(config))
         case Train():
             _print_figures(lambda: train(config))

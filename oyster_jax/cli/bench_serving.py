@@ -27,6 +27,16 @@ class Photon:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Together:
+    """Steps several sessions' worlds at once: milliseconds of each tick, spread over cores or in batches."""
+
+    world: str = "coinrun"
+    """Name of an installed world, or the folder of one."""
+    sizes: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N …")] = (2, 4)
+    """Of batches; each is compiled, which takes half a minute."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Players:
     """Adds players until ticks come late: how many a server on this machine carries, and that one more hears so."""
 
@@ -34,6 +44,31 @@ class Players:
     """Name of an installed world, or the folder of one."""
     seconds: Annotated[float, tyro.conf.arg(metavar="N")] = 10.0
     """How long each number of players plays."""
+
+
+def together(config: Together) -> "Iterator[Figure]":
+    """Measures what a server's ticks cost: `together.1` one after the other, `together.cores` spread over the cores.
+
+    Of each batch `together.N`, and `together.N.exact`: 1 if it computes the bits of single ticks, else 0. Only one that
+    does is ever used.
+    """
+    from oyster_jax.cli import serve
+    from oyster_jax.evaluate.figure import Figure
+    from oyster_jax.worlds.together import Together as Steps
+
+    (stage,) = serve.opened((config.world,), None)
+    conditions = {"world": stage.name, "digest": stage.world.digest}
+    steps = Steps(stage.world)
+
+    def figure(name: str, value: float, unit: str) -> Figure:
+        return Figure(name=f"together.{name}", value=value, unit=unit, spread=None, conditions=conditions)
+
+    steps.prepare(1)
+    yield figure("cores", 1000 * steps.seconds[1] / steps.workers, "ms/tick")
+    for size in (1, *config.sizes):
+        yield figure(f"{size}", 1000 * steps.measure(size) / size, "ms/tick")
+        if size > 1:
+            yield figure(f"{size}.exact", float(steps.prepare(size)), "0 or 1")
 
 
 def players(config: Players) -> "Iterator[Figure]":
@@ -51,6 +86,7 @@ def players(config: Players) -> "Iterator[Figure]":
             settings = ServeConfig(data=Path(folder), players=most, limits=limits)
             server, bound = serve.made(settings, [stage], lambda: None), serve.bind("127.0.0.1", 0)
             with server.beside(bound):
+                server.services.settled.wait()
                 yield from measure(
                     server.services,
                     serve.address("127.0.0.1", bound),
@@ -82,7 +118,7 @@ def photon(config: Photon) -> "list[Figure]":
         (stage,) = serve.opened((config.world,), None)
         conditions = {"world": stage.name, "digest": stage.world.digest, "rate": stage.world.spec.frame.rate}
         with tempfile.TemporaryDirectory(prefix="oyster-") as folder:
-            server = serve.made(ServeConfig(data=Path(folder), sizes=(1,)), [stage], lambda: None)
+            server = serve.made(ServeConfig(data=Path(folder)), [stage], lambda: None)
             bound = serve.bind("127.0.0.1", 0)
             address = serve.address("127.0.0.1", bound)
             with server.beside(bound), Client(address) as client:

@@ -11,8 +11,9 @@ import tyro
 if TYPE_CHECKING:
     from oyster_jax.data.dataset import EpisodeDataset
     from oyster_jax.evaluate.figure import Figure
+    from oyster_jax.train.config import TrainConfig
     from oyster_jax.train.experiment import ExperimentConfig
-    from oyster_jax.train.loop import Stage, TrainConfig
+    from oyster_jax.train.loop import Stage
 
 #: Frames that training is measured on; what they show makes no difference to the time.
 _RECORDED = 6_000
@@ -66,13 +67,12 @@ def _updates(stage: "Stage", training: "TrainConfig", updates: int, peak: "Figur
 
     from oyster_jax.evaluate.flops import matmul_flops
     from oyster_jax.evaluate.training_speed import training_figures
-    from oyster_jax.train.state import TrainState
-    from oyster_jax.train.step import make_step
+    from oyster_jax.parallel.mesh import MeshConfig
+    from oyster_jax.train.program import train_program
 
-    optimizer = training.optimizer.build(training.steps)
-    step = make_step(stage.loss, optimizer, training.average_decay)
-    batches = stage.batches()
-    state = TrainState.begin(stage.init(jax.random.key(0)), optimizer, jax.random.key(1))
+    program = train_program(stage.init, stage.loss, training, MeshConfig().build())
+    step, batches = program.step, stage.batches()
+    state = program.begin(stage.init(jax.random.key(0)), jax.random.key(1))
     batch = next(batches)
     gradient = jax.value_and_grad(stage.loss, has_aux=True)
     flops = matmul_flops(gradient, state.params, batch, state.key)

@@ -31,7 +31,7 @@ def demo(name: str, steps: int | None, seed: int, out: Path | None) -> None:
     path = out or Path(f"oyster-{stage.name}.mp4")
     print("Compiling (takes some seconds, less the next time) …", flush=True)
     with tempfile.TemporaryDirectory(prefix="oyster-") as folder:
-        server = serve.made(ServeConfig(data=Path(folder), sizes=(1,)), [stage], lambda: None)
+        server = serve.made(ServeConfig(data=Path(folder)), [stage], lambda: None)
         bound = serve.bind("127.0.0.1", 0)
         with server.beside(bound), Client(serve.address("127.0.0.1", bound)) as client:
             print(f"A script plays {SECONDS:g} seconds …", flush=True)

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from oyster_jax.client import Client, ClientError
 from oyster_jax.evaluate.figure import Figure
-from oyster_jax.serve.protocol import SUBPROTOCOL, FrameHeader
+from oyster_jax.serve.protocol import CLOSE_FULL, SUBPROTOCOL, FrameHeader
 from oyster_jax.serve.services import Services
 
 #: Numbers of players that are tried.
@@ -27,7 +28,7 @@ PLAYERS = (1, 2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 32)
 #: Share of ticks that may be late for a number of players to count as carried, and of its rate that each must get.
 LATE, RATE = 0.01, 0.97
 #: Seconds that play before it counts.
-WARM_UP = 3.0
+WARM_UP = 6.0
 
 
 def carried_figures(
@@ -127,6 +128,9 @@ async def _player(url: str, session: str, seconds: float) -> dict[str, Any]:
                 message = await asyncio.wait_for(socket.recv(), 0.5)
             except TimeoutError:
                 continue
+            except ConnectionClosed as closed:
+                code = "full" if closed.rcvd and closed.rcvd.code == CLOSE_FULL else str(closed)
+                break
             now = time.perf_counter()
             if isinstance(message, str):
                 event = json.loads(message)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from oyster_jax.cli.cores import use_one_core
 from oyster_jax.cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def main(config: Config) -> int:
         raise UsageError("--terminal is for a person and --demo is for none; give one of them.")
     if config.out is not None and not config.demo:
         raise UsageError("--out names the clip that --demo writes; give both.")
+    use_one_core()
     print(f"Loading the learned world {config.world} …", flush=True)
     if config.terminal:
         return _in_terminal(config)
@@ -75,7 +77,7 @@ def _in_browser(config: Config) -> int:
         bound = serve.bind("127.0.0.1", 0)
     url = serve.address("127.0.0.1", bound)
     print(f"Compiling {_parameters(stages[0].world)} (takes some seconds, less the next time) …", flush=True)
-    settings = ServeConfig(data=config.data or serve.data_folder(), sizes=(1,))
+    settings = ServeConfig(data=config.data or serve.data_folder())
     server: Server = serve.made(settings, stages, lambda: _tell(url, config.browser))
     return serve.run(server, bound)
 

@@ -62,7 +62,6 @@ def served(config: Config) -> "ServeConfig":
     """Returns how the server is set up."""
     from oyster_jax.serve.limits import Tier
     from oyster_jax.serve.services import ServeConfig
-    from oyster_jax.worlds.together import SIZES
 
     if config.guest_seconds <= 0:
         raise UsageError(f"--guest-seconds must be positive, but was {config.guest_seconds:g}.")
@@ -74,8 +73,6 @@ def served(config: Config) -> "ServeConfig":
         origin=config.origin.rstrip("/"),
         guest=Tier(name="guest", duration=config.guest_seconds, mark=config.mark),
         players=config.players,
-        # Each may run another branch beside the one that is played.
-        sizes=tuple(size for size in SIZES if config.players is None or size <= 2 * config.players),
     )
 
 

@@ -7,7 +7,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Protocol, SupportsIndex, runtime_checkable
+from typing import Any, SupportsIndex
 
 import grain
 import numpy as np
@@ -18,28 +18,13 @@ from oyster_jax.data.episode import ARRAYS
 from oyster_jax.data.errors import DatasetError
 
 
-@runtime_checkable
-class Sharding(Protocol):
-    """Which part of the windows is this process's; `grain.sharding.ShardByJaxProcess()` is one."""
-
-    @property
-    def shard_index(self) -> int:
-        """This process's part, from 0."""
-        ...
-
-    @property
-    def shard_count(self) -> int:
-        """How many parts there are."""
-        ...
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WindowConfig:
     """How windows are drawn.
 
     Attributes:
       length: ticks a window.
-      batch: windows a batch, of one process.
+      batch: windows a batch, of all processes together.
       seed: of the shuffle; each epoch has a fresh one that follows from it.
       arrays: which arrays of the episodes to read, all of them unless given.
       even: draw the first and the last window of an episode more often, so that its ends are seen as often as its
@@ -130,41 +115,57 @@ class WindowSource:
 
 
 def windows(
-    datasets: EpisodeDataset | Sequence[EpisodeDataset], config: WindowConfig, sharding: Sharding | None = None
+    datasets: EpisodeDataset | Sequence[EpisodeDataset], config: WindowConfig, rows: Sequence[int] | None = None
 ) -> grain.IterDataset:
     """Returns endless batches of windows drawn uniformly over all places where one fits, or over all ticks.
 
-    Each epoch visits every window once (with `even`, the outermost ones more often), over all processes together, in a
-    fresh order. The iterator's `get_state()` and `set_state()` restore it exactly.
+    Each epoch visits every window once (with `even`, the outermost ones more often), in a fresh order. However many
+    processes share the batches, these are the same, and so is what the iterator's `get_state()` returns after so many
+    of them; `set_state()` goes back there exactly.
 
     Args:
       datasets: one dataset or several of one world.
       config: how windows are drawn.
-      sharding: which part this process gets, everything unless given.
+      rows: which rows of each batch this process reads, all of them unless given.
 
     Returns:
-      A Grain dataset of dicts, one array `[batch, length, …]` a name.
+      A Grain dataset of dicts, one array `[rows, length, …]` a name.
 
     Raises:
       DatasetError: the datasets do not fit together, lack an array, or hold too few windows.
     """
     given = [datasets] if isinstance(datasets, EpisodeDataset) else datasets
     source = WindowSource(given, config.length, config.arrays, even=config.even)
-    index, count = (0, 1) if sharding is None else (sharding.shard_index, sharding.shard_count)
-    if count * config.batch > len(source):
+    rows = range(config.batch) if rows is None else rows
+    if config.batch > len(source):
         raise DatasetError(
-            f"There are {len(source)} windows of {config.length} ticks, which do not fill one batch of {config.batch} "
-            f"in each of {count} processes; record more or ask for less."
+            f"There are {len(source)} windows of {config.length} ticks, which do not fill one batch of {config.batch}; "
+            "record more or ask for less."
         )
-    # Shuffled before it is split, so that processes get different windows of all episodes, anew in each epoch.
+    # Shuffled before rows are chosen, so that processes get different windows of all episodes, anew in each epoch.
+    drawn = grain.MapDataset.source(source).seed(config.seed).shuffle().repeat()
     return (
-        grain.MapDataset.source(source)
-        .seed(config.seed)
-        .shuffle()[index::count]
-        .repeat()
-        .batch(config.batch, drop_remainder=True, batch_fn=_stack)
+        _Rows(drawn, config.batch, rows)
+        .batch(len(rows), drop_remainder=True, batch_fn=_stack)
         .to_iter_dataset(grain.ReadOptions(num_threads=config.threads, prefetch_buffer_size=config.prefetch))
     )
+
+
+class _Rows(grain.MapDataset[dict[str, np.ndarray]]):
+    """Some rows of every batch of an endless dataset, in their order."""
+
+    def __init__(self, parent: grain.MapDataset, batch: int, rows: Sequence[int]) -> None:
+        super().__init__(parent)
+        self._windows, self._batch, self._rows = parent, batch, tuple(rows)
+
+    def __len__(self) -> int:
+        return len(self._windows) // self._batch * len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return self.slice(index)
+        number, row = divmod(index, len(self._rows))
+        return self._windows[number * self._batch + self._rows[row]]
 
 
 def _stack(rows: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:

@@ -1,10 +1,15 @@
 """Dense layers whose products run at full speed forwards and backwards, on a CPU as on an accelerator."""
 
+import functools
+import itertools
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax.experimental.layout import Layout, with_layout_constraint
 
+from oyster_jax.parallel import rules
 from oyster_jax.typing import Array, Float
 
 
@@ -52,6 +57,34 @@ class Dense(nnx.Module):
 
     def __call__(self, x: Float[Array, "... in"]) -> Float[Array, "... out"]:
         """Maps the last axis."""
-        kernel = self.kernel[...].astype(x.dtype)
-        y = matmul(x.reshape(-1, x.shape[-1]), kernel).reshape(*x.shape[:-1], kernel.shape[-1])
+        # Stored cut up, a kernel is put together here; else the compiler might exchange activations instead.
+        y = _mapped(x, rules.constrain(self.kernel[...].astype(x.dtype), None, None))
         return y if self.bias is None else y + lifted(self.bias[...].astype(x.dtype), y.ndim)
+
+    def split(self, x: Float[Array, "... in"], sizes: Sequence[int]) -> list[Array]:
+        """Returns the output in parts `[..., size]`; a mesh that cuts heads cuts each part, and each in the same way.
+
+        For a layer without a bias.
+        """
+        ends = list(itertools.accumulate(sizes))
+        if rules.ways("heads") == 1:
+            return jnp.split(self(x), ends[:-1], axis=-1)
+        kernel = self.kernel[...].astype(x.dtype)
+        parts = [kernel[:, end - size : end] for size, end in zip(sizes, ends, strict=True)]
+        exchanged = [rules.constrain(part, "gathered", "heads") for part in parts]
+        return [_mapped(x, rules.constrain(part, None, "heads")) for part in exchanged]
+
+    def join(self, parts: Sequence[Float[Array, "..."]]) -> Float[Array, "... out"]:
+        """Maps parts that lie side by side in the input, as `split` cuts them; for a layer without a bias."""
+        if rules.ways("heads") == 1:
+            return self(jnp.concatenate(parts, axis=-1))
+        ends = list(itertools.accumulate(part.shape[-1] for part in parts))
+        kernel = self.kernel[...].astype(parts[0].dtype)
+        rows = [kernel[end - part.shape[-1] : end] for part, end in zip(parts, ends, strict=True)]
+        exchanged = [rules.constrain(part, "heads", "gathered") for part in rows]
+        whole = [rules.constrain(part, "heads", None) for part in exchanged]
+        return functools.reduce(jnp.add, map(_mapped, parts, whole))
+
+
+def _mapped(x: Float[Array, "... in"], kernel: Float[Array, "in out"]) -> Float[Array, "... out"]:
+    return matmul(x.reshape(-1, x.shape[-1]), kernel).reshape(*x.shape[:-1], kernel.shape[-1])

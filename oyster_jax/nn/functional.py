@@ -1,8 +1,11 @@
 """The seam between NNX modules and pure functions: parameters leave as plain dicts, modules come back inside jit."""
 
+import contextlib
+import contextvars
+import dataclasses
 import functools
-from collections.abc import Callable, Hashable
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, Literal
 
 import jax
 from flax import nnx
@@ -31,6 +34,33 @@ def init[Config: Hashable, Module: nnx.Module](build: Build[Config, Module], con
 def bind[Config: Hashable, Module: nnx.Module](build: Build[Config, Module], config: Config, params: Params) -> Module:
     """Returns the module with `params` in it; cheap, and meant to be called inside a traced function."""
     return nnx.merge(_graph(build, config), params)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LayersConfig:
+    """How a gradient runs through stacked layers; numbers stay the same but for the order of sums.
+
+    Attributes:
+      recompute: what of a layer is computed again on the way back instead of being kept: nothing, all but its matrix
+        products, or everything (rematerialisation, arXiv 1604.06174).
+      unroll: write all layers out, which the compiler sees through; else one is compiled, and runs again and again.
+    """
+
+    recompute: Literal["nothing", "elementwise", "everything"] = "nothing"
+    unroll: bool = True
+
+
+_LAYERS: contextvars.ContextVar[LayersConfig | None] = contextvars.ContextVar("layers", default=None)
+
+
+@contextlib.contextmanager
+def layered(config: LayersConfig) -> Iterator[None]:
+    """Lets every `Stack` of the function that is being traced run as `config` says."""
+    token = _LAYERS.set(config)
+    try:
+        yield
+    finally:
+        _LAYERS.reset(token)
 
 
 class Stack(nnx.Module):
@@ -62,5 +92,8 @@ class Stack(nnx.Module):
             layer_params, xs = scanned
             return apply(nnx.merge(graph, layer_params), x, xs)
 
-        # Unrolled: on a CPU as fast to run, and the compiler sees through layer boundaries.
-        return jax.lax.scan(layer, x, (params, per_layer), unroll=True)
+        config = _LAYERS.get() or LayersConfig()
+        if config.recompute != "nothing":
+            keep = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
+            layer = jax.checkpoint(layer, policy=keep if config.recompute == "elementwise" else None)
+        return jax.lax.scan(layer, x, (params, per_layer), unroll=config.unroll)

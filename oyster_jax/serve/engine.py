@@ -1,7 +1,8 @@
-"""What makes the worlds go on: every tick that is due, several at once, in a thread of its own.
+"""What makes the worlds go on: every tick that is due, several at once, on threads of their own.
 
-What falls due while a batch is being computed makes up the next one, the earliest first. So a few players each have
-their ticks at once, and many share calls without anybody setting how many. An input is read just before its tick.
+Whenever the device can take another call it gets what is due, the earliest first, and as much of it as fits into one
+call. So a few players each have their ticks at once, and many share the device without anybody setting how many. An
+input is read just before its tick.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from oyster_jax.serve.metrics import Metrics
 from oyster_jax.serve.stage import Stage
 from oyster_jax.session.errors import SessionError
 from oyster_jax.worlds.session import Session
+from oyster_jax.worlds.together import CORES
 from oyster_jax.worlds.world import World
 
 _LOG = logging.getLogger(__name__)
@@ -30,8 +32,6 @@ _LOG = logging.getLogger(__name__)
 FULL = 0.85
 #: Seconds that a tick nobody plays waits for those that somebody does, at most.
 PATIENCE = 0.2
-#: Worlds that one call may step; what is due beyond waits for the next.
-LARGEST = 16
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,8 +97,10 @@ class Engine:
     def __init__(self, metrics: Metrics, *, players: int | None = None):
         self._metrics, self._players = metrics, players
         self._played: set[Played] = set()
+        self._stepped: set[Played] = set()
+        self._calls = 0
         self._wake = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, "ticks")
+        self._threads = ThreadPoolExecutor(CORES, "ticks")
         self._resting = threading.Event()
 
     @property
@@ -147,44 +149,70 @@ class Engine:
 
     async def run(self) -> None:
         """Steps whatever is due, until it is cancelled."""
-        while True:
-            now = time.monotonic()
-            self._wake.clear()
-            due = sorted((due, id(played), played) for played in self._played if (due := played.due) is not None)
-            if due and due[0][0] <= now:
-                await self._tick([played for at, _, played in due if at <= now], now)
-                continue
-            self._resting.set()
-            if due:
-                timer = asyncio.get_running_loop().call_later(due[0][0] - now, self.wake)
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                now = time.monotonic()
+                self._wake.clear()
+                due = sorted(
+                    (at, id(played), played) for played in self._played if (at := self._due(played)) is not None
+                )
+                if due and due[0][0] <= now and self._calls < due[0][-1].stage.together.workers:
+                    chosen = self._choose([played for at, _, played in due if at <= now])
+                    tasks.create_task(self._call(chosen, self._begin(chosen, now)))
+                    # What has come in meanwhile, acknowledgements above all, must not wait for another call.
+                    await asyncio.sleep(0)
+                    continue
+                timer = None
+                if due and due[0][0] > now:
+                    timer = asyncio.get_running_loop().call_later(due[0][0] - now, self.wake)
+                if not self._calls:
+                    self._resting.set()
                 await self._wake.wait()
-                timer.cancel()
-            else:
-                await self._wake.wait()
-            self._resting.clear()
+                self._resting.clear()
+                if timer is not None:
+                    timer.cancel()
 
     def polite(self, world: World) -> "Polite":
         """Returns a world whose every tick waits until nobody who plays waits for one."""
         return Polite(world=world, resting=self._resting)
 
     def close(self) -> None:
-        """Ends the thread."""
-        self._thread.shutdown()
+        """Ends the threads."""
+        self._threads.shutdown()
 
-    async def _tick(self, due: list[Played], now: float) -> None:
-        stage, chosen, lanes = due[0].stage, [], 0
-        for played in due:
-            if played.stage is stage and (not chosen or lanes + len(played.lanes) <= LARGEST):
+    def _due(self, played: Played) -> float | None:
+        return None if played in self._stepped else played.due
+
+    def _choose(self, due: list[Played]) -> list[Played]:
+        """Returns those of the first one's world that the next call steps."""
+        stage = due[0].stage
+        due = [played for played in due if played.stage is stage]
+        most = stage.together.size_for(sum(len(played.lanes) for played in due))
+        chosen, lanes = due[:1], len(due[0].lanes)
+        for played in due[1:]:
+            if lanes + len(played.lanes) <= most:
                 chosen.append(played)
                 lanes += len(played.lanes)
-        jobs = [(session, action) for played in chosen for action in [played.begin(now)] for session in played.lanes]
-        loop = asyncio.get_running_loop()
+        return chosen
+
+    def _begin(self, chosen: list[Played], now: float) -> list[tuple[Session, int]]:
+        """Reads inputs; returns which sessions are stepped, and under which actions."""
+        self._calls += 1
+        self._stepped.update(chosen)
+        return [(session, action) for played in chosen for action in [played.begin(now)] for session in played.lanes]
+
+    async def _call(self, chosen: list[Played], jobs: list[tuple[Session, int]]) -> None:
+        stage = chosen[0].stage
         try:
-            ticked = await loop.run_in_executor(self._thread, self._step, stage, jobs)
+            ticked = await asyncio.get_running_loop().run_in_executor(self._threads, self._step, stage, jobs)
         except Exception as error:  # noqa: BLE001  # Were this task to end, nobody would play any more.
-            _LOG.exception("A batch of %d ticks failed", len(jobs))
+            _LOG.exception("%d ticks failed", len(jobs))
             sentence = f"The tick could not be computed ({type(error).__name__}); rewind to go on."
             ticked = [_failed(sentence) for _ in jobs]
+        finally:
+            self._calls -= 1
+            self._stepped.difference_update(chosen)
+            self.wake()
         now = time.monotonic()
         for played in chosen:
             own, ticked = ticked[: len(played.lanes)], ticked[len(played.lanes) :]
@@ -196,8 +224,6 @@ class Engine:
                 self.leave(played)
         self._metrics.ticks.labels(stage.name).inc(len(jobs))
         self._metrics.batch.observe(len(jobs))
-        # What has come in meanwhile, acknowledgements above all, must not wait for another batch.
-        await asyncio.sleep(0)
 
     def _step(self, stage: Stage, jobs: list[tuple[Session, int]]) -> list[Ticked]:
         began = time.monotonic()

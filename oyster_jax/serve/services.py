@@ -7,7 +7,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from oyster_jax.serve.recordings import Recordings
 from oyster_jax.serve.security import Hosts, Owner, Tokens, is_local
 from oyster_jax.serve.stage import Stage
 from oyster_jax.serve.uploads import Uploads
-from oyster_jax.worlds.together import SIZES
+from oyster_jax.session.snapshot_writer import SnapshotWriter
 
 _LOG = logging.getLogger(__name__)
 
@@ -42,7 +42,6 @@ class ServeConfig:
       operator: what may be had by whoever runs it, and by everybody where only this machine reaches it.
       guest: what may be had by those who come by a link.
       players: that may play at once; as many as the machine carries unless given.
-      sizes: of batches that are compiled before the server is ready; the others follow when they are needed.
       limits: of everything else.
     """
 
@@ -53,7 +52,6 @@ class ServeConfig:
     operator: Tier = Tier(name="operator")
     guest: Tier = Tier(name="guest", duration=1800.0)
     players: int | None = None
-    sizes: tuple[int, ...] = SIZES
     limits: Limits = Limits()
 
 
@@ -66,11 +64,13 @@ class Services:
       told: called once all is compiled and warm.
 
     Attributes:
-      ready: set once all is compiled and warm.
+      ready: set once all is compiled and warm that a player needs.
+      settled: set once recorded moments need no compiling either.
     """
 
     def __init__(self, config: ServeConfig, stages: list[Stage], told: Callable[[], None] = lambda: None):
-        self.config, self.limits, self._told, self.ready = config, config.limits, told, threading.Event()
+        self.config, self.limits, self._told = config, config.limits, told
+        self.ready, self.settled = threading.Event(), threading.Event()
         self.duration = config.duration
         self.stages = {stage.name: stage for stage in stages}
         self.metrics = Metrics()
@@ -127,10 +127,11 @@ class Services:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._slow, self.lobby.clean)
         engine = asyncio.create_task(self.engine.run())
+        writer = SnapshotWriter()
         try:
+            await loop.run_in_executor(self._slow, writer.start)
             for stage in self.stages.values():
                 await loop.run_in_executor(self._slow, stage.warm)
-                await self._prepare(stage, self.config.sizes)
             self.ready.set()
             self._told()
             async with asyncio.TaskGroup() as tasks:
@@ -146,6 +147,7 @@ class Services:
             with contextlib.suppress(asyncio.CancelledError):
                 await engine
             self.engine.close()
+            await loop.run_in_executor(self._slow, writer.close)
             for pool in (self._quick, self._slow):
                 pool.shutdown(wait=True, cancel_futures=True)
 
@@ -160,23 +162,18 @@ class Services:
             await asyncio.sleep(_CHORES)
 
     async def _grow(self) -> None:
-        """Compiles what is not needed at once: other beginnings, and larger batches once so many worlds are played."""
+        """Compiles what is not needed at once: other beginnings, and batches once so many worlds are played."""
+        loop = asyncio.get_running_loop()
         for stage in self.stages.values():
-            await asyncio.get_running_loop().run_in_executor(self._slow, stage.warm_beginnings)
-        for size in SIZES:
-            if size not in self.config.sizes:
+            await loop.run_in_executor(self._slow, stage.warm_beginnings)
+        self.settled.set()
+        for stage in self.stages.values():
+            for size in stage.together.sizes[1:]:
                 while self.engine.worlds < size:
                     await asyncio.sleep(1.0)
-                for stage in self.stages.values():
-                    await self._prepare(stage, (size,))
-
-    async def _prepare(self, stage: Stage, sizes: Iterable[int]) -> None:
-        """Compiles batches, up to the first that does not compute what one world alone does: larger ones will not."""
-        for size in sizes:
-            if size in stage.together.seconds or stage.together.unequal:
-                continue
-            if not await asyncio.get_running_loop().run_in_executor(self._slow, stage.together.prepare, size):
-                _LOG.info("%s: %d worlds at once do not compute the bits of one alone; not used.", stage.name, size)
+                if not await loop.run_in_executor(self._slow, stage.together.prepare, size):
+                    _LOG.info("%s: %d worlds at once do not compute the bits of one alone; not used.", stage.name, size)
+                    break  # Nor will more.
 
 
 def _bytes_of(folder: Path) -> int:

@@ -16,7 +16,7 @@ from oyster_jax.session.snapshots import Snapshots
 
 #: Seconds between two writes of the log. A crash takes what was lived since the newest entry that is on the disk: these
 #: seconds and, at worst, the time of two writes, as what just missed one waits for the next.
-LOG_SECONDS = 0.05
+LOG_SECONDS = 0.1
 #: Seconds of life that a crash takes at most where nothing is said of `trouble`.
 LOSS_SECONDS = 2.0
 #: Seconds until a disk that would not take the log is asked again.

@@ -5,7 +5,7 @@ from oyster_jax.session.moment import Moment
 from oyster_jax.session.snapshot import to_leaves
 
 #: Seconds of ticks between two snapshots; a rewind loads one and computes at most these ticks again.
-SNAPSHOT_SECONDS = 0.35
+SNAPSHOT_SECONDS = 0.5
 SNAPSHOT_TICKS = 16  # but never fewer
 #: Seconds of ticks by which a snapshot may be late before that is told.
 GAP_SECONDS = 1.0

@@ -131,8 +131,12 @@ def _goes_on(data: bytes, offset: int) -> bool:
 
 def _write_at(path: Path, offset: int, data: bytes) -> None:
     """Writes `data` at `offset` and ends the file behind it, on the disk."""
-    new = not path.exists()
-    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    new = False
+    try:
+        file = os.open(path, os.O_WRONLY)
+    except FileNotFoundError:
+        new = True
+        file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
     try:
         view, at = memoryview(data), offset
         while view:

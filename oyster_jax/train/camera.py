@@ -1,6 +1,7 @@
 """The camera stage: learns how the camera moves from true latents, by itself, before the dynamics needs it."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +11,9 @@ from oyster_jax.data.loader import WindowConfig, windows
 from oyster_jax.models import dynamics
 from oyster_jax.models.camera import Camera
 from oyster_jax.models.dynamics import DynamicsConfig
+from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.dynamics import FINE, motion_loss, told_motion, with_previous
-from oyster_jax.train.loop import BatchIterator, Stage, TrainConfig
+from oyster_jax.train.loop import BatchIterator, Stage
 from oyster_jax.train.step import Batch
 from oyster_jax.typing import Array, Bool, Float, Params, PRNGKey
 
@@ -50,10 +52,10 @@ def camera_stage(config: DynamicsConfig, learning: CameraTraining, dataset: Epis
     def loss(params: Params, batch: Batch, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
         return camera_loss(config, learning, params, batch, key)
 
-    def batches() -> BatchIterator:
+    def batches(rows: Sequence[int] | None = None) -> BatchIterator:
         training = learning.training
         drawn = WindowConfig(length=training.window, batch=training.batch, seed=seed, arrays=ARRAYS)
-        return iter(windows(dataset, drawn))
+        return iter(windows(dataset, drawn, rows))
 
     return Stage(name="camera", init=lambda key: dynamics.init_camera(config, key), loss=loss, batches=batches)
 

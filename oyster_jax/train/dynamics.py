@@ -1,6 +1,7 @@
 """The dynamics stage: learns what comes next from cached latents and actions."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,8 @@ from oyster_jax.diffusion.schedule import draw_levels, mix
 from oyster_jax.models import dynamics, heads
 from oyster_jax.models.dynamics import Dynamics, DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
-from oyster_jax.train.loop import BatchIterator, Sample, Stage, TrainConfig
+from oyster_jax.train.config import TrainConfig
+from oyster_jax.train.loop import BatchIterator, Sample, Stage
 from oyster_jax.train.step import Batch
 from oyster_jax.typing import Array, Float, Latents, Params, PRNGKey
 
@@ -212,11 +214,10 @@ def dynamics_stage(
     def loss(params: Params, batch: Batch, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
         return dynamics_loss(config, weights, dataset.spec, params, batch, key)
 
-    def batches() -> BatchIterator:
+    def batches(rows: Sequence[int] | None = None) -> BatchIterator:
         arrays = tuple(name for name in dataset.content if name != "frames")
-        return iter(
-            windows(dataset, WindowConfig(length=training.window, batch=training.batch, seed=seed, arrays=arrays))
-        )
+        drawn = WindowConfig(length=training.window, batch=training.batch, seed=seed, arrays=arrays)
+        return iter(windows(dataset, drawn, rows))
 
     return Stage(
         name="dynamics", init=lambda key: dynamics.init(config, key), loss=loss, batches=batches, sample=sample

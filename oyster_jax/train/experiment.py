@@ -6,10 +6,11 @@ from oyster_jax.data.record import RecordConfig
 from oyster_jax.models.dynamics import DynamicsConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.models.world_model import SamplerConfig, WorldNetwork
+from oyster_jax.parallel.mesh import MeshConfig
 from oyster_jax.train.camera import CameraTraining
+from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.judge import JudgeTraining
-from oyster_jax.train.loop import TrainConfig
 from oyster_jax.train.self_rollout import SelfRolloutConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig
 
@@ -33,6 +34,7 @@ class ExperimentConfig:
       dynamics_training: how it trains.
       self_rollouts: stages that follow, in which it goes on from its own frames, for ever more ticks.
       sampler: how the finished world draws its frames.
+      mesh: over which devices everything is trained, and how it is cut up.
       judge: networks that read buttons and motion off frames, trained last; None where nobody measures with them.
     """
 
@@ -50,6 +52,7 @@ class ExperimentConfig:
     camera: CameraTraining | None = None
     sampler: SamplerConfig = SamplerConfig()
     judge: JudgeTraining | None = None
+    mesh: MeshConfig = MeshConfig()
 
     @property
     def dynamics_stages(self) -> dict[str, TrainConfig]:

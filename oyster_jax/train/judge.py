@@ -5,6 +5,7 @@ little blur, a little noise) is drawn at random over the real ones, so that it d
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +20,8 @@ from oyster_jax.models import inverse_dynamics
 from oyster_jax.models.inverse_dynamics import CELL, JudgeConfig, button_table, count_peaks
 from oyster_jax.models.tokenizer import normalized
 from oyster_jax.train.composite import PASTED, composite
-from oyster_jax.train.loop import BatchIterator, Stage, TrainConfig
+from oyster_jax.train.config import TrainConfig
+from oyster_jax.train.loop import BatchIterator, Stage
 from oyster_jax.train.optimizer import OptimizerConfig
 from oyster_jax.train.step import Batch
 from oyster_jax.typing import Array, Params, PRNGKey
@@ -83,11 +85,14 @@ def judge_stage(judge: JudgeTraining, dataset: EpisodeDataset, seed: int) -> Sta
     def loss(params: Params, batch: Batch, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
         return judge_loss(config, weights, dataset.spec, params, batch, key)
 
+    def batches(rows: Sequence[int] | None = None) -> BatchIterator:
+        return _batches(config, training.batch, dataset, seed, rows)
+
     return Stage(
         name="judge",
         init=lambda key: inverse_dynamics.init(config, key),
         loss=loss,
-        batches=lambda: _batches(config, training.batch, dataset, seed),
+        batches=batches,
     )
 
 
@@ -219,8 +224,10 @@ def _check(config: JudgeConfig, dataset: EpisodeDataset) -> None:
     button_table(dataset.spec.action, config.buttons)
 
 
-def _batches(config: JudgeConfig, batch: int, dataset: EpisodeDataset, seed: int) -> BatchIterator:
-    return iter(windows(dataset, WindowConfig(length=config.stack, batch=batch, seed=seed, arrays=ARRAYS)))
+def _batches(
+    config: JudgeConfig, batch: int, dataset: EpisodeDataset, seed: int, rows: Sequence[int] | None = None
+) -> BatchIterator:
+    return iter(windows(dataset, WindowConfig(length=config.stack, batch=batch, seed=seed, arrays=ARRAYS), rows))
 
 
 def _cut_short(config: JudgeConfig, weights: JudgeLossConfig, frames: Array, key: PRNGKey) -> Array:

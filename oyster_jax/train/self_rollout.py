@@ -7,6 +7,7 @@ drafts of its own map, is trained toward the true latents, reward, end, entities
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -17,8 +18,9 @@ from oyster_jax.core.state import WorldState
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.loader import WindowConfig, windows
 from oyster_jax.models.world_model import WorldNetwork
+from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.dynamics import DynamicsLossConfig, dynamics_loss
-from oyster_jax.train.loop import BatchIterator, Sample, Stage, TrainConfig
+from oyster_jax.train.loop import BatchIterator, Sample, Stage
 from oyster_jax.train.step import Batch
 from oyster_jax.typing import Array, Params, PRNGKey
 
@@ -116,9 +118,9 @@ def self_rollout_stage(
         batch = batch if drafts is None else {**batch, "drafts": drafts}
         return dynamics_loss(network.dynamics, weights, dataset.spec, params, batch, loss_key, seen=seen, told=told)
 
-    def batches() -> BatchIterator:
+    def batches(rows: Sequence[int] | None = None) -> BatchIterator:
         training = config.training
         drawn = WindowConfig(length=training.window, batch=training.batch, seed=seed, even=config.even)
-        return iter(windows(dataset, drawn))
+        return iter(windows(dataset, drawn, rows))
 
     return Stage(name=config.name, init=lambda _: begin, loss=loss, batches=batches, sample=sample)

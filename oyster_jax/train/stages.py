@@ -18,13 +18,15 @@ from oyster_jax.frames import write_clip
 from oyster_jax.models import dynamics, inverse_dynamics, tokenizer
 from oyster_jax.models.inverse_dynamics import JudgeConfig
 from oyster_jax.models.world_model import WorldNetwork
+from oyster_jax.parallel.distributed import on_host, once
 from oyster_jax.train.camera import camera_stage
 from oyster_jax.train.checkpoint import CheckpointError, Checkpoints, abstract_like
+from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.drafts import frame_encoder
 from oyster_jax.train.dynamics import dynamics_stage
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.judge import judge_stage
-from oyster_jax.train.loop import Sample, Stage, TrainConfig, fit
+from oyster_jax.train.loop import Sample, Stage, fit
 from oyster_jax.train.metrics import progress_bar
 from oyster_jax.train.self_rollout import self_rollout_stage
 from oyster_jax.train.state import TrainState
@@ -46,30 +48,34 @@ def run(config: ExperimentConfig, folder: Path, data: Path | None = None, init_f
       init_from: parameters of a finished world to begin with instead of random ones.
 
     Raises:
-      DivergedError, CheckpointError: see `fit`.
+      StoppedError, DivergedError, CheckpointError, MeshError: see `fit`.
       DatasetError: the recording or the cached latents are damaged, or are another experiment's.
       ValueError: `init_from` has other shapes than the experiment.
     """
     dataset = recorded(config, data or folder / "data")
-    stage = _begun(_tokenizer_stage(config, dataset), init_from, "tokenizer")
-    params = fit(stage, config.tokenizer_training, folder / stage.name, config.seed).average
+    trained = functools.partial(_trained, config, folder)
+    params = trained(_begun(_tokenizer_stage(config, dataset), init_from, "tokenizer"), config.tokenizer_training)
     latents = cached(config, params, dataset, folder / "latents")
     stage = _begun(_dynamics_stage(config, latents, dataset, params), init_from, "dynamics")
     if config.camera is not None:
         begun = camera_stage(config.dynamics, config.camera, latents, config.seed)
         begun = _begun(begun, None if init_from is None else init_from["dynamics"], "camera")
-        seeing = fit(begun, config.camera.training, folder / begun.name, config.seed).average
+        seeing = trained(begun, config.camera.training)
         stage = dataclasses.replace(stage, init=lambda key, init=stage.init: {**init(key), "camera": seeing})
-    learned = fit(stage, config.dynamics_training, folder / stage.name, config.seed).average
+    learned = trained(stage, config.dynamics_training)
     for rollouts in config.self_rollouts:
         sample = _sampler(config.network, dataset, params)
         stage = self_rollout_stage(
             config.network, params, learned, config.dynamics_loss, rollouts, latents, config.seed, sample
         )
-        learned = fit(stage, rollouts.training, folder / stage.name, config.seed).average
+        learned = trained(stage, rollouts.training)
     if config.judge is not None:
-        stage = judge_stage(config.judge, dataset, config.seed)
-        fit(stage, config.judge.training, folder / stage.name, config.seed)
+        trained(judge_stage(config.judge, dataset, config.seed), config.judge.training)
+
+
+def _trained(config: ExperimentConfig, folder: Path, stage: Stage, training: TrainConfig) -> Params:
+    """Returns the averaged parameters of a stage, for whatever follows on this host."""
+    return on_host(fit(stage, training, folder / stage.name, config.seed, config.mesh).average)
 
 
 def finished(config: ExperimentConfig, folder: Path) -> tuple[WorldNetwork, Params]:
@@ -102,9 +108,12 @@ def finished_judge(config: ExperimentConfig, folder: Path) -> tuple[JudgeConfig,
 
 def recorded(config: ExperimentConfig, folder: Path) -> EpisodeDataset:
     """Returns the training data in `folder`, recording it first where it is not there."""
-    if not (folder / MANIFEST).exists():
+
+    def make() -> None:
         with progress_bar("recording", config.recording.frames) as progress:
             record(config.recording, folder, progress)
+
+    once((folder / MANIFEST).exists, make)
     return EpisodeDataset(folder)
 
 
@@ -113,8 +122,13 @@ def cached(config: ExperimentConfig, params: Params, dataset: EpisodeDataset, fo
     canvas, jitter = config.dynamics.map, config.map_jitter
     encode = frame_encoder(config.tokenizer, params, canvas, jitter=jitter, seed=config.seed)
     made_with = tree_digest(params) + (f" {canvas} {jitter}" if canvas else "")
-    with progress_bar("latents", dataset.frames) as progress:
-        return cache_latents(dataset, encode, made_with, folder, progress)
+
+    def make() -> None:
+        with progress_bar("latents", dataset.frames) as progress:
+            cache_latents(dataset, encode, made_with, folder, progress)
+
+    once((folder / MANIFEST).exists, make)
+    return cache_latents(dataset, encode, made_with, folder)
 
 
 def _tokenizer_stage(config: ExperimentConfig, dataset: EpisodeDataset) -> Stage:

@@ -1,6 +1,7 @@
 """The tokenizer stage: learns latents from which frames can be drawn again."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -11,7 +12,8 @@ from oyster_jax.data.loader import WindowConfig, windows
 from oyster_jax.frames import contact_sheet, write_image
 from oyster_jax.models import tokenizer
 from oyster_jax.models.tokenizer import TokenizerConfig
-from oyster_jax.train.loop import BatchIterator, Stage, TrainConfig
+from oyster_jax.train.config import TrainConfig
+from oyster_jax.train.loop import BatchIterator, Stage
 from oyster_jax.train.step import Batch
 from oyster_jax.typing import Array, Params, PRNGKey
 
@@ -70,8 +72,8 @@ def tokenizer_stage(
         frames = batch["frames"]
         return reconstruction_loss(config, weights, params, frames.reshape(-1, *frames.shape[2:]), key)
 
-    def batches() -> BatchIterator:
-        return iter(windows(dataset, WindowConfig(length=training.window, batch=training.batch, seed=seed)))
+    def batches(rows: Sequence[int] | None = None) -> BatchIterator:
+        return iter(windows(dataset, WindowConfig(length=training.window, batch=training.batch, seed=seed), rows))
 
     def sample(params: Params, path: Path) -> None:
         frames = jnp.asarray(dataset.window(0, 0, min(8, int(dataset.lengths[0])), ("frames",))["frames"])

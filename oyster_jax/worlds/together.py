@@ -1,13 +1,19 @@
-"""Several sessions of one world stepped at once: a batch of ticks costs less than its ticks one after the other.
+"""Several sessions of one world stepped at once, which costs less than one after the other.
 
-Sessions come and go, and a program is compiled for a number of worlds. So there are programs for a few numbers, and
-those that are due are shared out among them. What a session shows must not depend on who else plays: a program is used
-only if every bit of what it computes equals the single tick, which is tried when it is compiled.
+An accelerator computes them as one batch. Sessions come and go, and a program is compiled for a number of worlds; so
+there are programs for a few numbers, and those that are due are shared out among them. What a session shows must not
+depend on who else plays: a program is used only if every bit of what it computes equals the single tick, which is tried
+when it is compiled. A processor computes one tick on each of its cores, every one by itself: there, two cores need 1.9
+ms a tick of coinrun, where one tick alone takes 4.4 and a batch of two 13 ms, and larger ones come out in other bits
+(`tools/bench together`).
 """
 
 import dataclasses
+import os
+import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -20,10 +26,15 @@ from oyster_jax.worlds.inside import ready, take
 from oyster_jax.worlds.session import Session
 from oyster_jax.worlds.world import World
 
-#: Numbers of worlds that programs are compiled for.
+#: Numbers of worlds that programs are compiled for on an accelerator.
 SIZES = (1, 2, 4, 8, 16)
-#: Ticks that a program is compared over with the single tick, and measured.
-TRIALS = 6
+#: Cores that a processor's ticks are spread over, at most.
+CORES = 16
+#: Seconds of a core that a tick takes beside itself: its picture, sockets, log and snapshots share a processor with it
+#: (20 players of coinrun had two cores busy for 6.6 ms a tick, 4.6 of them for the ticks themselves).
+REST = 0.0025
+#: Ticks that a program is compared over with the single tick, and that it is measured over.
+TRIALS, MEASURED = 6, 24
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,60 +53,58 @@ class Stepped:
 
 
 class Together:
-    """Steps sessions of one world. Not to be used from two threads at once.
+    """Steps sessions of one world; from several threads at once, as long as no session is in two.
 
     Args:
       world: that all of them live in.
 
     Attributes:
-      seconds: that a call of each size takes, as measured when it was compiled; those that are ready.
+      sizes: of batches that may pay on this device, ascending.
+      workers: how many calls at once pay on this device.
+      seconds: that a call of each size takes while `workers` are under way, as measured when it was compiled; those
+        that are ready.
       unequal: sizes whose program does not compute the single tick's bits, and so is never used.
     """
 
     def __init__(self, world: World):
         self.world = world
+        on_cores = jax.default_backend() == "cpu"
+        self.sizes = (1,) if on_cores else SIZES
+        # One more than cores: none of them idles while Python notes what became of a tick.
+        self.workers = min(_cores() + 1, CORES) if on_cores and _cores() > 1 else 1
+        self._rest = REST / _cores() if on_cores else 0.0
         self.seconds: dict[int, float] = {}
         self.unequal: set[int] = set()
+        self._batches = threading.Lock()
         self._spare: list[WorldState] = []
 
     def prepare(self, size: int) -> bool:
         """Compiles the program for `size` worlds and compares it with single ticks; returns whether it may be used."""
-        world = self.world
-        actions = np.random.default_rng(size).integers(world.spec.action.count, size=(TRIALS, size)).astype(np.int32)
-        alone = [world.reset(seed) for seed in range(size)]
-        together = [jax.tree.map(lambda leaf: leaf.copy(), state) for state in alone]
-        program = None if size == 1 else world.ticks(size)
-        times, equal = [], True
-        for row in actions:
-            singles = [world.tick(state, int(action), donate=True) for state, action in zip(alone, row, strict=True)]
-            jax.block_until_ready(singles)
-            alone = [state for state, _ in singles]
-            if program is None:
-                begin = time.perf_counter()
-                together, frames = [world.tick(together[0], int(row[0]), donate=True)[0]], None
-                jax.block_until_ready(together)
-            else:
-                begin = time.perf_counter()
-                together, frames = program(together, row)
-                jax.block_until_ready((together, frames))
-            times.append(time.perf_counter() - begin)
-            equal &= _equal(alone, together)
-            equal &= frames is None or all(
-                np.array_equal(frame, single) for frame, (_, single) in zip(np.asarray(frames), singles, strict=True)
-            )
+        equal = size == 1 or self._equals_singles(size)
         if equal:
-            self.seconds[size] = float(np.median(times[1:]))
+            with ThreadPoolExecutor(self.workers) as pool:
+                times = list(pool.map(self.measure, [size] * self.workers))
+            self.seconds[size] = float(np.median(times))
         else:
             self.unequal.add(size)
         return equal
 
+    def measure(self, size: int) -> float:
+        """Returns the median of the seconds that a call for `size` worlds takes, compiling it if need be."""
+        states, times = [self.world.reset(seed) for seed in range(size)], []
+        for row in self._actions(size, MEASURED):
+            begin = time.perf_counter()
+            if size == 1:
+                states = [self.world.tick(states[0], int(row[0]), donate=True)[0]]
+            else:
+                states, _ = self.world.ticks(size)(states, row)
+            jax.block_until_ready(states)
+            times.append(time.perf_counter() - begin)
+        return float(np.median(times[1:]))
+
     def cost(self, count: int) -> float:
-        """Returns the seconds that `count` ticks are expected to take, shared out at best."""
-        sizes = sorted(self.seconds)
-        if count <= 0 or not sizes:
-            return 0.0
-        size = self.size_for(count)
-        return self.seconds[size] + self.cost(count - size)
+        """Returns the seconds that `count` ticks take of the whole device with all that a server does for them."""
+        return self._duration(count) / self.workers + count * self._rest
 
     def size_for(self, count: int) -> int:
         """Returns for how many worlds the next program is, where `count` ticks are due; fewer may fill it."""
@@ -103,7 +112,7 @@ class Together:
         fitting = [size for size in sizes if size <= count]
         above = next((size for size in sizes if size > count), None)
         best = fitting[-1] if fitting else sizes[0]
-        if above is not None and self.seconds[above] < self.seconds[best] + self.cost(count - best):
+        if above is not None and self.seconds[above] < self.seconds[best] + self._duration(count - best):
             return above
         return best
 
@@ -139,23 +148,61 @@ class Together:
             begin = time.perf_counter()
             return {index: Stepped(frame=session.step(action), seconds=time.perf_counter() - begin)}
         begin = time.perf_counter()
-        missing = size - len(batch)
-        while len(self._spare) < missing:
-            self._spare.append(self.world.reset(len(self._spare)))
-        states = [now.state for *_, now in batch] + self._spare[:missing]
-        row = np.asarray([action for _, _, action, _ in batch] + [0] * missing, np.int32)
-        later, frames = self.world.ticks(size)(states, row)
-        # What fills the places that nobody needs is used up as the others are.
-        self._spare[:missing] = later[len(batch) :]
-        frames = np.array(frames)
+        later, frames = self._advance([now.state for *_, now in batch], [action for *_, action, _ in batch], size)
         took = time.perf_counter() - begin
         stepped = {}
-        for (index, session, action, now), state, frame in zip(batch, later, frames, strict=False):
+        for (index, session, action, now), state, frame in zip(batch, later, frames, strict=True):
             moment = Moment(tick=now.tick + 1, state=state, frame=frame)
             # What a rewind will cost is the single tick.
             take(session, action, moment, self.seconds.get(1, took))
             stepped[index] = Stepped(frame=frame, seconds=took)
         return stepped
+
+    def _advance(
+        self, states: list[WorldState], actions: list[int], size: int
+    ) -> tuple[list[WorldState], list[np.ndarray]]:
+        """Returns states and frames one tick later; the states are used up."""
+        missing = size - len(states)
+        row = np.asarray(actions + [0] * missing, np.int32)
+        with self._batches:
+            while len(self._spare) < missing:
+                self._spare.append(self.world.reset(len(self._spare)))
+            later, frames = self.world.ticks(size)(states + self._spare[:missing], row)
+            # What fills the places that nobody needs is used up as the others are.
+            self._spare[:missing] = later[len(states) :]
+        return later[: len(states)], list(np.array(frames)[: len(states)])
+
+    def _duration(self, count: int) -> float:
+        """Returns the seconds of `count` ticks, shared out at best, one call after the other."""
+        if count <= 0 or not self.seconds:
+            return 0.0
+        size = self.size_for(count)
+        return self.seconds[size] + self._duration(count - size)
+
+    def _equals_singles(self, size: int) -> bool:
+        world, program = self.world, self.world.ticks(size)
+        alone = [world.reset(seed) for seed in range(size)]
+        together = [jax.tree.map(lambda leaf: leaf.copy(), state) for state in alone]
+        equal = True
+        for row in self._actions(size, TRIALS):
+            singles = [world.tick(state, int(action), donate=True) for state, action in zip(alone, row, strict=True)]
+            alone = [state for state, _ in singles]
+            together, frames = program(together, row)
+            equal &= _equal(alone, together)
+            equal &= all(
+                np.array_equal(frame, single) for frame, (_, single) in zip(np.asarray(frames), singles, strict=True)
+            )
+        return equal
+
+    def _actions(self, size: int, ticks: int) -> np.ndarray:
+        """Returns actions to try a program with, int32 `[ticks, size]`."""
+        count = self.world.spec.action.count
+        return np.random.default_rng(size).integers(count, size=(ticks, size)).astype(np.int32)
+
+
+def _cores() -> int:
+    """Returns how many threads XLA computes with on a processor."""
+    return int(os.environ.get("NPROC") or os.process_cpu_count() or 1)
 
 
 def _equal(one: list[WorldState], other: list[WorldState]) -> bool:

@@ -17,7 +17,7 @@ from oyster_jax.models.dynamics import DynamicsConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.experiment import ExperimentConfig
-from oyster_jax.train.loop import TrainConfig
+from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.optimizer import OptimizerConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig
 

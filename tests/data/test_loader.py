@@ -1,5 +1,4 @@
 import collections
-import dataclasses
 import itertools
 import json
 
@@ -14,14 +13,6 @@ LENGTHS = [5, 40, 1, 17, 33, 8]
 LENGTH = 6
 
 
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """One process of several."""
-
-    shard_index: int
-    shard_count: int
-
-
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     return write(tmp_path_factory.mktemp("windows") / "dataset", LENGTHS, shard_bytes=6000)
@@ -31,9 +22,9 @@ def _config(**changes):
     return WindowConfig(**{"length": LENGTH, "batch": 1, "arrays": ("actions",)} | changes)
 
 
-def _starts(dataset, count, sharding=None, **changes):
+def _starts(dataset, count, **changes):
     """The first actions of `count` windows, which name their episodes and offsets."""
-    batches = itertools.islice(windows(dataset, _config(**changes), sharding), count)
+    batches = itertools.islice(windows(dataset, _config(**changes)), count)
     return [int(batch["actions"][0, 0]) for batch in batches]
 
 
@@ -109,16 +100,22 @@ def test_a_restored_iterator_goes_on_exactly(dataset, threads):
                 np.testing.assert_array_equal(array, again[name])
 
 
-@pytest.mark.parametrize("count", [2, 3])
-def test_processes_share_the_windows_out(dataset, count):
-    """In each epoch no window goes to two processes, and none is left out."""
-    everything = _all_starts()
-    sizes = [len(range(index, len(everything), count)) for index in range(count)]
-    parts = [_starts(dataset, 2 * size, Part(index, count)) for index, size in enumerate(sizes)]
-    for epoch in range(2):
-        visited = [start for part, size in zip(parts, sizes, strict=True) for start in part[epoch * size :][:size]]
-        assert sorted(visited) == everything
-    assert sorted(parts[0][: sizes[0]]) != sorted(parts[0][sizes[0] :])
+@pytest.mark.parametrize("parts", [([0, 1, 2], [3, 4, 5]), ([0, 5], [1, 4], [2, 3]), ([4], [0, 1, 2, 3, 5])])
+def test_processes_share_the_rows_of_the_same_batches(dataset, parts):
+    """Through three epochs, which end within a batch; and from any place that one of them, or one alone, tells."""
+    config = _config(batch=6)
+    batches = 3 * len(_all_starts()) // 6
+    whole = iter(windows(dataset, config))
+    shares = [iter(windows(dataset, config, rows)) for rows in parts]
+    for number in range(batches):
+        if number == batches // 2:
+            assert all(share.get_state() == whole.get_state() for share in shares)
+            shares = [iter(windows(dataset, config, rows)) for rows in parts]
+            for share in shares:
+                share.set_state(whole.get_state())
+        batch = next(whole)["actions"]
+        for rows, share in zip(parts, shares, strict=True):
+            np.testing.assert_array_equal(next(share)["actions"], batch[rows])
 
 
 def test_several_datasets_are_read_as_one(dataset, tmp_path):

@@ -13,7 +13,7 @@ from oyster_jax.serve.pacing import LARGEST, MEMORY, SMALLEST, Pace, Window
 from oyster_jax.serve.pictures import jpeg
 from oyster_jax.serve.protocol import Flag, FrameHeader, Kind
 from oyster_jax.worlds.session import Session
-from oyster_jax.worlds.together import Together
+from oyster_jax.worlds.together import REST, Together, _cores
 
 
 def test_a_header_is_64_bytes_and_comes_back_as_it_was():
@@ -150,11 +150,12 @@ def test_a_batch_that_computes_other_bits_is_not_used(stage, monkeypatch):
     assert not together.prepare(2)
     assert together.unequal == {2}
     assert together.size_for(5) == 1
-    assert together.cost(5) == pytest.approx(5 * together.seconds[1])
+    assert together.cost(10) == pytest.approx(10 * together.cost(1))
 
 
 def test_batches_are_chosen_by_what_they_cost(stage):
     together = Together(stage.world)
+    together.workers = 2
     together.seconds = {1: 1.0, 2: 1.5, 4: 2.0, 8: 6.0}
     assert [together.size_for(count) for count in (1, 2, 3, 4, 5, 7, 9)] == [1, 2, 4, 4, 4, 4, 8]
-    assert together.cost(5) == 3.0
+    assert together.cost(5) == pytest.approx(1.5 + 5 * REST / _cores())

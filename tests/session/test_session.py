@@ -333,11 +333,30 @@ def test_closing_leaves_no_thread_and_no_process(world, tmp_path, often):
     before = threading.active_count()
     session, _ = lived(world, tmp_path / "s", 60)
     session.flush()
-    process = session._archive.snapshots._writer._process
+    process = session._archive.snapshots._writer._desk._process
     assert process is not None
     session.close()
     assert process._child.poll() == 0
     assert threading.active_count() == before
+
+
+def test_sessions_share_the_process_that_writes_and_the_last_one_ends_it(world, tmp_path, often):
+    one, _ = lived(world, tmp_path / "one", 30)
+    other, _ = lived(world, tmp_path / "other", 30)
+    one.flush()
+    other.flush()
+    desk = one._archive.snapshots._writer._desk
+    process = desk._process
+    assert process is not None
+    assert other._archive.snapshots._writer._desk is desk
+    assert process.age == 2
+    one.close()
+    one.close()
+    assert process._child.poll() is None
+    other.run(ACTIONS[30:50])
+    other.close()
+    assert process.age == 3
+    assert process._child.poll() == 0
 
 
 def test_the_process_that_writes_is_exchanged_before_it_grows(world, truth, tmp_path, often, monkeypatch):
@@ -347,7 +366,7 @@ def test_the_process_that_writes_is_exchanged_before_it_grows(world, truth, tmp_
     session = world.session(tmp_path / "s", **ALONE)
     session.run(ACTIONS[:79])
     session.flush()
-    writer = session._archive.snapshots._writer
+    writer = session._archive.snapshots._writer._desk
     first, successor = writer._process, writer._successor
     # It goes on with the one that it has until the other one has begun.
     assert first is not None

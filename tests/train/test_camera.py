@@ -9,15 +9,17 @@ import numpy as np
 
 from oyster_jax.models import dynamics
 from oyster_jax.models.camera import CameraConfig
+from oyster_jax.parallel.mesh import MeshConfig
 from oyster_jax.testing import tiny_model
 from oyster_jax.train.camera import CameraTraining, camera_loss
-from oyster_jax.train.loop import TrainConfig
+from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.optimizer import OptimizerConfig
-from oyster_jax.train.state import TrainState
-from oyster_jax.train.step import make_step
+from oyster_jax.train.program import train_program
 
 CONFIG = dataclasses.replace(tiny_model().dynamics, camera=CameraConfig(view=2, features=16, depth=2))
-TRAINING = TrainConfig(steps=150, batch=16, window=8, optimizer=OptimizerConfig(name="adamw", learning_rate=3e-3))
+TRAINING = TrainConfig(
+    steps=150, batch=16, window=8, average_decay=0.9, optimizer=OptimizerConfig(name="adamw", learning_rate=3e-3)
+)
 
 
 def _falls(key: jax.Array) -> dict[str, jax.Array]:
@@ -33,12 +35,12 @@ def _drift(alone: float) -> list[float]:
     """Returns how far off the place is, after each step."""
     learning = CameraTraining(training=TRAINING, alone=alone, motion_noise=0.05)
     loss = functools.partial(camera_loss, CONFIG, learning)
-    optimizer = TRAINING.optimizer.build(TRAINING.steps)
-    state = TrainState.begin(dynamics.init_camera(CONFIG, jax.random.key(0)), optimizer, jax.random.key(1))
-    advance = make_step(loss, optimizer, 0.9)
+    init = functools.partial(dynamics.init_camera, CONFIG)
+    program = train_program(init, loss, TRAINING, MeshConfig().build())
+    state = program.begin(init(jax.random.key(0)), jax.random.key(1))
     found = []
     for step in range(TRAINING.steps):
-        state, metrics = advance(state, _falls(jax.random.key(step)))
+        state, metrics = program.step(state, _falls(jax.random.key(step)))
         found.append(float(metrics["drift"]))
     return found
 

@@ -14,8 +14,9 @@ from oyster_jax.data.sources.procgen import Procgen
 from oyster_jax.models.inverse_dynamics import CELL, JudgeConfig
 from oyster_jax.train.checkpoint import CheckpointError
 from oyster_jax.train.composite import PASTED, composite
+from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.judge import JudgeLossConfig, JudgeTraining, detection_targets, judge_accuracy, judge_stage
-from oyster_jax.train.loop import TrainConfig, fit
+from oyster_jax.train.loop import fit
 from oyster_jax.train.optimizer import OptimizerConfig
 from oyster_jax.train.stages import finished_judge
 from tests.train.tiny_coinrun import get_config

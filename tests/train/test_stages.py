@@ -16,8 +16,9 @@ from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.latents import cache_latents
 from oyster_jax.train import stages
 from oyster_jax.train.checkpoint import CheckpointError, Checkpoints, abstract_like
+from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.experiment import ExperimentConfig
-from oyster_jax.train.loop import DivergedError, Stage, TrainConfig, fit
+from oyster_jax.train.loop import DivergedError, Stage, fit
 from oyster_jax.train.optimizer import OptimizerConfig
 from tests.train.tiny_coinrun import get_config
 
@@ -30,9 +31,9 @@ class Counter:
     def __init__(self) -> None:
         self.next = 0
 
-    def __next__(self) -> jax.Array:
+    def __next__(self) -> np.ndarray:
         self.next += 1
-        return jnp.float32(self.next)
+        return np.full(1, self.next, np.float32)
 
     def get_state(self) -> int:
         return self.next
@@ -43,11 +44,11 @@ class Counter:
 
 def _stage(poison: int | None = None) -> Stage:
     def loss(params, batch, key):
-        wrong = jnp.where(batch == (poison or -1), jnp.nan, 0.0)
+        wrong = jnp.where(batch[0] == (poison or -1), jnp.nan, 0.0)
         return jnp.sum(jnp.square(params["good"] - 3.0)) + wrong * jnp.sum(params["bad"]["kernel"]), {}
 
     params = {"good": jnp.zeros(4), "bad": {"kernel": jnp.ones((2, 2))}}
-    return Stage(name="counting", init=lambda _: params, loss=loss, batches=Counter)
+    return Stage(name="counting", init=lambda _: params, loss=loss, batches=lambda rows=None: Counter())
 
 
 CONFIG = TrainConfig(

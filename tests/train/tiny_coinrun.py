@@ -13,9 +13,9 @@ from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.train.camera import CameraTraining
+from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.experiment import ExperimentConfig
-from oyster_jax.train.loop import TrainConfig
 from oyster_jax.train.optimizer import OptimizerConfig
 from oyster_jax.train.self_rollout import SelfRolloutConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig

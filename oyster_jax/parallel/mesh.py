@@ -1,0 +1,93 @@
+"""Meshes: devices arranged so that what talks most sits closest.
+
+From the outside in: `slice` (over the data-centre network), `data` (whole copies of the state), `fsdp` (the state cut
+up, put together for each layer), `tensor` (a layer's heads and features cut up; the innermost, for it talks the most).
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import mesh_utils
+from jax.sharding import AxisType, Mesh
+
+#: From the outermost to the innermost.
+AXES = ("slice", "data", "fsdp", "tensor")
+
+
+class MeshError(ValueError):
+    """Devices cannot be arranged as asked; the message says why and what would fit."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeshConfig:
+    """How many ways each thing is cut. All devices are used.
+
+    Attributes:
+      data: rows of the batch, within a slice, by devices that hold the same part of the state; as many as are left
+        unless given.
+      fsdp: the state, and rows of the batch with it (fully sharded data parallelism, arXiv 2304.11277).
+      tensor: heads and features of each layer (Megatron-LM, arXiv 1909.08053).
+      slices: TPU slices, or other groups of devices, that only a slow network joins; each holds a whole state.
+    """
+
+    data: int | None = None
+    fsdp: int = 1
+    tensor: int = 1
+    slices: int = 1
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            ways = getattr(self, field.name)
+            if ways is not None and ways < 1:
+                raise MeshError(f"A mesh is cut at least one way along {field.name}, but {ways} were asked for.")
+
+    def shape(self, devices: int) -> tuple[int, int, int, int]:
+        """Returns the ways along `AXES` for so many devices.
+
+        Raises:
+          MeshError: they do not come out even.
+        """
+        inner = self.slices * self.fsdp * self.tensor
+        data = devices // inner if self.data is None else self.data
+        if inner * data != devices or not data:
+            asked = ", ".join(f"{name} {ways}" for name, ways in dataclasses.asdict(self).items() if ways is not None)
+            raise MeshError(
+                f"There are {devices} devices, which {asked} do not use up; choose ways whose product is {devices}, "
+                "or leave data out."
+            )
+        return self.slices, data, self.fsdp, self.tensor
+
+    def build(self, devices: Sequence[Any] | None = None) -> Mesh:
+        """Returns the mesh with the axes `AXES`, all of type Auto.
+
+        Args:
+          devices: all of all processes unless given; those of a topology nobody owns will do.
+
+        Raises:
+          MeshError: the devices do not come out even, or lie in another number of slices.
+        """
+        devices = jax.devices() if devices is None else devices
+        slices, *within = self.shape(len(devices))
+        grids = [
+            mesh_utils.create_device_mesh(within, group, allow_split_physical_axes=True)
+            for group in _slices(devices, slices)
+        ]
+        return Mesh(np.stack(grids), AXES, axis_types=(AxisType.Auto,) * len(AXES))
+
+
+def batch_ways(mesh: Mesh) -> int:
+    """Returns into how many parts a mesh cuts the rows of a batch."""
+    return mesh.size // mesh.shape["tensor"]
+
+
+def _slices(devices: Sequence[Any], count: int) -> list[list[Any]]:
+    """Returns the devices by slice; where they know of none, so many equal parts in their order stand for slices."""
+    known = sorted({getattr(device, "slice_index", None) or 0 for device in devices})
+    if len(known) == 1:
+        return [list(part) for part in np.split(np.asarray(devices, object), count)]
+    if len(known) != count:
+        raise MeshError(f"The devices lie in {len(known)} slices, but the mesh is to have {count}; set slices to that.")
+    return [[device for device in devices if (device.slice_index or 0) == index] for index in known]
