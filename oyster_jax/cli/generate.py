@@ -115,14 +115,20 @@ def _progress(what: str, total: int | None) -> Iterator:
 
     speed = TextColumn("{task.fields[rate]:,.0f} frames/s")
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total, rate=0.0)
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task(what, total=total, rate=0.0)
 
-        def update(done: int, before: int = 0) -> None:
-            if done == before:
-                # Neither compiling nor what was there already counts as speed.
-                bar.reset(task, completed=done, total=total)
-            elapsed = bar.tasks[task].elapsed or 0.0
-            bar.update(task, completed=done, rate=(done - before) / elapsed if elapsed else 0.0)
+    def update(done: int, before: int = 0) -> None:
+        # A request that is refused shows no bar.
+        bar.start()
+        if done == before:
+            # Neither compiling nor what was there already counts as speed.
+            bar.reset(task, completed=done, total=total)
+        elapsed = bar.tasks[task].elapsed or 0.0
+        bar.update(task, completed=done, rate=(done - before) / elapsed if elapsed else 0.0)
 
+    try:
         yield update
+    finally:
+        if bar.live.is_started:
+            bar.stop()

@@ -69,7 +69,7 @@ class WorldVectorEnv(gymnasium.vector.VectorEnv):
         self.max_episode_steps, self.autoreset_mode = max_episode_steps, AutoresetMode(autoreset_mode)
         spec = self.world.spec
         about = {"render_fps": spec.frame.rate, "autoreset_mode": self.autoreset_mode}
-        self.metadata = {**self.metadata, **about}  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.metadata = {**self.metadata, **about}  # pyright: ignore[reportAttributeAccessIssue]
         self.single_observation_space = gymnasium.spaces.Box(0, 255, spec.frame.shape, np.uint8)
         self.single_action_space = gymnasium.spaces.Discrete(spec.action.count)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -106,7 +106,7 @@ class WorldVectorEnv(gymnasium.vector.VectorEnv):
         seeds = [seed + row for row in range(self.num_envs)] if isinstance(seed, int) else seed
         if seeds is not None and len(seeds) != self.num_envs:
             raise ValueError(f"{self.num_envs} rows need as many seeds, but {len(seeds)} were given.")
-        for row in np.flatnonzero(chosen):
+        for row in map(int, np.flatnonzero(chosen)):
             if seeds is not None and seeds[row] is not None:
                 self._generators[row] = seeding.np_random(seeds[row])[0]
         self._begin(chosen)
@@ -155,7 +155,7 @@ class WorldVectorEnv(gymnasium.vector.VectorEnv):
     def _begin(self, chosen: Bool[np.ndarray, "rows"]) -> None:
         """Begins an episode in each chosen row."""
         fresh = []
-        for row in np.flatnonzero(chosen):
+        for row in map(int, np.flatnonzero(chosen)):
             state, told = begun(self.world, self._starts, self._generators[row])
             self._frames[row], self._statuses[row], self._ticks[row] = told["frame"], told["status"], 0
             self._ended[row] = False
@@ -173,7 +173,7 @@ class WorldVectorEnv(gymnasium.vector.VectorEnv):
     def _final(self, info: dict[str, Any]) -> dict[str, Any]:
         """Returns what is told of rows that ended and begin anew at once."""
         frames = np.full(self.num_envs, None, object)
-        for row in np.flatnonzero(self._ended):
+        for row in map(int, np.flatnonzero(self._ended)):
             frames[row] = self._frames[row].copy()
         final = {"status": info["status"], "_status": self._ended.copy()}
         return {

@@ -70,26 +70,12 @@ def generate_rollouts(
     """
     loaded = world if isinstance(world, World) else load(world)
     starts, split = _starts(loaded, prompts, context, moments, seed)
-    config = GenerateConfig(
-        episodes=episodes,
-        ticks=ticks,
-        seed=seed,
-        block=block,
-        span=span,
-        kept=Kept(frames=not latents, latents=latents, beyond=beyond),
-        states=states,
-    )
-    return generate(
-        loaded.model,
-        loaded.params,
-        make_policy(policy, loaded.spec.action),
-        starts,
-        config,
-        origin_of(loaded, split),
-        Path(out),
-        devices=devices,
-        progress=progress,
-    )
+    kept = Kept(frames=not latents, latents=latents, beyond=beyond)
+    size = {"episodes": episodes, "ticks": ticks, "block": block, "span": span}
+    config = GenerateConfig(**size, seed=seed, kept=kept, states=states)
+    acting, origin = make_policy(policy, loaded.spec.action), origin_of(loaded, split)
+    whole = (loaded.model, loaded.params, acting, starts, config, origin)
+    return generate(*whole, Path(out), devices=devices, progress=progress)
 
 
 def render_rollouts(

@@ -27,7 +27,7 @@ def run(params):
     """Generates with the tiny world; what is not said is as in `EPISODES`, `TICKS`, `BLOCK` and `SPAN`."""
 
     def generated(out: Path, *, policy: Any = "sticky", starts: Any = None, progress: Any = None, **changes: Any):
-        kept = {"beyond": True} | {
+        kept: dict[str, Any] = {"beyond": True} | {
             name: changes.pop(name) for name in ("frames", "latents", "beyond") if name in changes
         }
         request = {"episodes": EPISODES, "ticks": TICKS, "block": BLOCK, "span": SPAN, "seed": 3} | changes

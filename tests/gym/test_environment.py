@@ -2,6 +2,7 @@ import gymnasium
 import jax
 import numpy as np
 import pytest
+from gymnasium.utils import seeding
 from gymnasium.utils.env_checker import check_env
 
 from oyster_jax.core.state import Status
@@ -30,7 +31,7 @@ def test_the_shipped_world_is_known():
 def test_frames_are_those_of_the_world(world):
     environment = WorldEnv(world)
     frames, rewards = played(environment, 5, [7, 8, 4])
-    number = int(gymnasium.utils.seeding.np_random(5)[0].integers(2**31))
+    number = int(seeding.np_random(5)[0].integers(2**31))
     state = world.reset(key=jax.random.key(number))
     np.testing.assert_array_equal(frames[0], world.render(state))
     for action, frame, reward in zip([7, 8, 4], frames[1:], rewards, strict=True):
