@@ -1,9 +1,11 @@
-"""Proves that no session loses what it acknowledged, that no frame is silently wrong, and what is generated is whole.
+"""Proves that sessions lose nothing, that no frame is silently wrong, that training and generating survive.
 
     tools/torture kill            kill -9 at random moments, 100 times in a row on one session
     tools/torture damage          250 random damages to the files of a finished session, in each kind of file
     tools/torture full            a disk that fills up while a session is lived, and is freed again
     tools/torture generate        kill -9 at ten random moments of one generation, with one device and with eight
+    tools/torture meshes          the same training on 1 device, 8 devices cut in three ways, and 4 processes
+    tools/torture launch          a run of 4 processes, killed ten times in a row, hung and stopped
 
 Each prints what it did and found, and ends with 1 if anything was lost, refused or shown that should not have been.
 """
@@ -21,6 +23,8 @@ import torture_damage
 import torture_full
 import torture_generate
 import torture_kill
+import torture_launch
+import torture_meshes
 import tyro
 
 from oyster_jax.testing import tiny_model, tiny_params
@@ -86,11 +90,35 @@ class Generate:
     """Where to keep both generations, which must not be there yet; a temporary one unless given."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Meshes:
+    """Trains `configs/coinrun_tiny.py` on different meshes, and compares the losses of all steps."""
+
+    steps: Annotated[int, tyro.conf.arg(metavar="N")] = 200
+    """Of the tokenizer, and of the dynamics."""
+    folder: Path | None = None
+    """Where to keep the runs, which must not be there yet; a temporary one unless given."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Launch:
+    """Kills processes of a run of four with SIGKILL, hangs and stops them, and compares with a run left alone."""
+
+    times: Annotated[int, tyro.conf.arg(metavar="N")] = 10
+    """How many kills; a third of them hit the coordinator."""
+    seed: int = 0
+    """Of when and who."""
+    folder: Path | None = None
+    """Where to keep the runs, which must not be there yet; a temporary one unless given."""
+
+
 type Command = (
     Annotated[Kill, tyro.conf.subcommand("kill")]
     | Annotated[Damage, tyro.conf.subcommand("damage")]
     | Annotated[Full, tyro.conf.subcommand("full")]
     | Annotated[Generate, tyro.conf.subcommand("generate")]
+    | Annotated[Meshes, tyro.conf.subcommand("meshes")]
+    | Annotated[Launch, tyro.conf.subcommand("launch")]
 )
 
 
@@ -142,24 +170,32 @@ def _folder(kept: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
+def _world(given: Path | None, folder: Path) -> Path:
+    if given is not None:
+        return given
+    save_world(folder / "world", tiny_model(), tiny_params(), TINY)
+    return folder / "world"
+
+
 def main() -> int:
     """Runs the command that the arguments name."""
     command = tyro.cli(Command, description=__doc__)  # pyright: ignore[reportArgumentType]
     begin = time.monotonic()
     with _folder(command.folder) as folder:
-        world = command.world
-        if world is None:
-            world = folder / "world"
-            save_world(world, tiny_model(), tiny_params(), TINY)
         match command:
             case Kill():
-                fine = run_kill(command, world, folder)
+                fine = run_kill(command, _world(command.world, folder), folder)
             case Damage():
-                fine = run_damage(command, world, folder)
+                fine = run_damage(command, _world(command.world, folder), folder)
             case Full():
-                fine = run_full(command, world, folder)
+                fine = run_full(command, _world(command.world, folder), folder)
             case Generate():
-                fine = run_generate(command, world, folder)
+                fine = run_generate(command, _world(command.world, folder), folder)
+            case Meshes():
+                fine = torture_meshes.compare(folder, steps=command.steps)
+            case Launch():
+                kinds = torture_launch.disturbances(command.times)
+                fine = torture_launch.torture(folder, kinds=kinds, processes=4, seed=command.seed)
     print(f"It took {time.monotonic() - begin:.0f} s.", file=sys.stderr)
     return 0 if fine else 1
 

@@ -17,6 +17,7 @@ VERBS = {
     "worlds": "Lists the installed worlds, or shows the card of one.",
     "record": "Records a dataset from a simulator.",
     "train": "Trains a world from a configuration file.",
+    "launch": "Runs a verb in several processes that work as one, and starts them again when one dies.",
     "eval": "Measures how close a world is to its original, on levels that it has not seen.",
     "bench": "Measures speed, one line of JSON a figure, and compares two runs.",
 }
@@ -85,7 +86,13 @@ def _sentence(error: Exception) -> str | None:
 
     kinds: list[type[Exception]] = [UsageError, DatasetError, GenerateError, SessionError, WorldError]
     # These modules import much: who has not used them cannot have met their errors.
-    known = (("train.checkpoint", "CheckpointError"), ("train.loop", "DivergedError"), ("client", "ClientError"))
+    known = (
+        ("train.checkpoint", "CheckpointError"),
+        ("train.loop", "DivergedError"),
+        ("client", "ClientError"),
+        ("parallel.distributed", "ClusterError"),
+        ("parallel.mesh", "MeshError"),
+    )
     for name, kind in known:
         if (module := sys.modules.get(f"oyster_jax.{name}")) is not None:
             kinds.append(getattr(module, kind))

@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from oyster_jax.cli.errors import UsageError
+from oyster_jax.parallel.distributed import Cluster
 
 if TYPE_CHECKING:
     from oyster_jax.train.experiment import ExperimentConfig
+
+#: The exit code of a run that was told to end (SIGTERM) and has saved all: give the same command again.
+STOPPED = 143
+
+_ALONE = Cluster()
 
 _USAGE = "oyster train CONFIG.py [OPTIONS]"
 
@@ -25,6 +31,7 @@ class Config:
     run: Path | None = None
     data: Path | None = None
     init_from: str | None = None
+    cluster: Cluster = _ALONE
 
 
 def parse(arguments: Sequence[str], prog: str) -> Config:
@@ -47,28 +54,41 @@ def parse(arguments: Sequence[str], prog: str) -> Config:
 
 
 def main(config: Config) -> int:
-    """Trains, going on where an earlier run in the same folder stopped."""
+    """Trains, going on where an earlier run in the same folder stopped; returns 0, or 143 if it was told to stop."""
+    from oyster_jax.parallel.distributed import join, leads
+
+    join(config.cluster)
     from oyster_jax.cli.opening import keep_compiled
     from oyster_jax.train import stages
+    from oyster_jax.train.loop import StoppedError
+    from oyster_jax.train.program import check_rows
     from oyster_jax.worlds.registry import data_home, load
 
     keep_compiled()
     experiment = config.experiment
     try:
         _ = experiment.network  # Parts that do not fit together should be told of now, not after an hour.
+        mesh = experiment.mesh.build()
+        for training in experiment.trainings:
+            check_rows(training, mesh)
     except ValueError as error:
         raise UsageError(str(error)) from error
     folder = config.run or data_home() / "runs" / experiment.name
     params = None if config.init_from is None else load(config.init_from).params
-    print(f"Training {experiment.name} in {folder}; after Ctrl-C the same command goes on from there.", flush=True)
+    if leads():
+        print(f"Training {experiment.name} in {folder}; after Ctrl-C the same command goes on from there.", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         stages.run(experiment, folder, config.data, init_from=params)
+    except StoppedError as stopped:
+        print(f"{stopped} The same command goes on from there.", flush=True)
+        return STOPPED
     except ValueError as error:
         if params is None:
             raise
         raise UsageError(str(error)) from error
-    print(f"Finished: {folder}")
+    if leads():
+        print(f"Finished: {folder}")
     return 0
 
 
@@ -107,6 +127,7 @@ def _options(experiment: "ExperimentConfig") -> Any:
         run: Path | None = None,
         data: Path | None = None,
         init_from: str | None = None,
+        cluster: Cluster = _ALONE,
     ) -> Config:
         """Trains a world; options override the fields of the configuration file.
 
@@ -115,7 +136,8 @@ def _options(experiment: "ExperimentConfig") -> Any:
           run: folder of checkpoints, metrics and samples; in the user's data folder unless given.
           data: folder of the recording; made where it is not there, inside the run unless given.
           init_from: a finished world, by name or folder, whose weights are trained on instead of random ones.
+          cluster: the processes of this run; found in the environment of `oyster launch`, SLURM and GKE unless given.
         """
-        return Config(experiment=experiment, run=run, data=data, init_from=init_from)
+        return Config(experiment=experiment, run=run, data=data, init_from=init_from, cluster=cluster)
 
     return options

@@ -14,6 +14,9 @@ import jax.numpy as jnp
 from oyster_jax.diffusion.schedule import draw_levels, mix, toward
 from oyster_jax.typing import Array, Float, PRNGKey
 
+#: Picks some rows out of an array `[batch, …]`.
+type Choose = Callable[[Array], Array]
+
 #: `denoise(noisy, signal, size) → clean`, with `signal` and `size` of the leading axes of `noisy`.
 type Denoise = Callable[[Array, Array, Array], Array]
 
@@ -40,30 +43,50 @@ class ObjectiveConfig:
 
 
 def shortcut_loss(
-    config: ObjectiveConfig, denoise: Callable[[slice], Denoise], clean: Float[Array, "batch ticks tokens channels"],
+    config: ObjectiveConfig, denoise: Callable[[Choose], Denoise], clean: Float[Array, "batch ticks tokens channels"],
     key: PRNGKey,
 ) -> Float[Array, "batch ticks"]:  # fmt: skip
-    """Returns the weighted squared error of every tick; the first rows of the batch learn the larger steps.
+    """Returns the weighted squared error of every tick; some rows of the batch learn the larger steps.
 
     Args:
       config: weights.
-      denoise: gives the denoiser for some rows of the batch.
+      denoise: gives the denoiser for chosen rows of the batch.
       clean: the latents to predict.
       key: randomness of noise and levels.
     """
-    rows = round(len(clean) * config.bootstrap) if config.finest > 1 else 0
+    rows = larger_rows(config, len(clean))
     fine_key, coarse_key, noise_key = jax.random.split(key, 3)
-    sizes = config.finest.bit_length()
-    coarse = draw_levels(coarse_key, (rows, clean.shape[1]), config.finest // 2, max(1, sizes - 1), 0.25)
-    fine = draw_levels(fine_key, (len(clean) - rows, clean.shape[1]), config.finest, 1, config.zero)
-    signal, size = (jnp.concatenate(parts) for parts in zip(coarse, fine, strict=True))
+    sizes, ticks = config.finest.bit_length(), clean.shape[1]
+    each = len(clean) // max(rows, 1)
+    if rows:
+        coarse = draw_levels(coarse_key, (rows, 1, ticks), config.finest // 2, max(1, sizes - 1), 0.25)
+        fine = draw_levels(fine_key, (rows, each - 1, ticks), config.finest, 1, config.zero)
+        pairs = zip(coarse, fine, strict=True)
+        signal, size = (jnp.concatenate(pair, axis=1).reshape(-1, ticks) for pair in pairs)
+    else:
+        signal, size = draw_levels(fine_key, (len(clean), ticks), config.finest, 1, config.zero)
     noisy = mix(clean, jax.random.normal(noise_key, clean.shape), signal)
     target = clean
     if rows:
-        ahead = two_steps(denoise(slice(0, rows)), noisy[:rows], signal[:rows], size[:rows])
-        target = jax.lax.stop_gradient(jnp.concatenate([ahead, clean[rows:]]))
-    error = jnp.mean(jnp.square(denoise(slice(None))(noisy, signal, size) - target), axis=(-2, -1))
+
+        def first(x: Array) -> Array:
+            return x.reshape(rows, each, *x.shape[1:])[:, 0]
+
+        ahead = two_steps(denoise(first), first(noisy), first(signal), first(size))
+        others = clean.reshape(rows, each, *clean.shape[1:])[:, 1:]
+        target = jax.lax.stop_gradient(jnp.concatenate([ahead[:, None], others], axis=1).reshape(clean.shape))
+    error = jnp.mean(jnp.square(denoise(lambda x: x)(noisy, signal, size) - target), axis=(-2, -1))
     return (config.ramp * signal + (1 - config.ramp)) * error
+
+
+def larger_rows(config: ObjectiveConfig, batch: int) -> int:
+    """Returns how many rows of a batch learn larger steps: at most their share, and a divisor of the batch.
+
+    Every so many-th row is one of them, so that devices that share a batch get as many of them each.
+    """
+    if config.finest == 1:
+        return 0
+    return next((rows for rows in range(round(batch * config.bootstrap), 0, -1) if batch % rows == 0), 0)
 
 
 def two_steps(denoise: Denoise, noisy: Array, signal: Array, size: Array) -> Array:

@@ -11,8 +11,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding
-from jax.sharding import PartitionSpec as P
 from jaxtyping import Int32
 
 from oyster_jax.core.model import WorldModel
@@ -20,9 +18,10 @@ from oyster_jax.generate import episodes
 from oyster_jax.generate.episodes import Kept, Playing
 from oyster_jax.generate.policies import Policy
 from oyster_jax.generate.starts import Starts
+from oyster_jax.parallel import rules
+from oyster_jax.parallel.batch import over_worlds, sharded
+from oyster_jax.parallel.mesh import MeshConfig
 from oyster_jax.typing import Array, Params
-
-_BLOCKS = "blocks"
 
 #: As in `core.tick`: no program computes in more precision than its types say, so that all of them round alike.
 _COMPILER_OPTIONS = {"xla_allow_excess_precision": False}
@@ -52,10 +51,9 @@ class Blocks:
         kept: Kept,
         devices: Sequence[Any] | None = None,
     ) -> None:
-        devices = jax.local_devices() if devices is None else devices
         self.model, self.kept, self.seed = model, kept, seed
-        self._mesh = Mesh(np.asarray(devices, object), (_BLOCKS,), axis_types=(AxisType.Auto,))
-        self._whole = jax.device_put((params, policy, starts), NamedSharding(self._mesh, P()))
+        self._mesh = MeshConfig().build(jax.local_devices() if devices is None else devices)
+        self._whole = jax.device_put((params, policy, starts), rules.replicated(self._mesh))
         self._programs: dict[int, Any] = {}
 
     @property
@@ -65,7 +63,7 @@ class Blocks:
 
     def begin(self, indices: Int32[np.ndarray, "blocks episodes"]) -> Playing:
         """Begins `count` blocks of episodes; returns them one after the other, cut among the devices."""
-        given = jax.device_put(indices.reshape(-1), NamedSharding(self._mesh, P(_BLOCKS)))
+        given = jax.device_put(indices.reshape(-1), rules.batch_sharding(self._mesh))
         return self._compiled(0, given)(self._whole, given)
 
     def play(self, playing: Playing, ticks: int) -> tuple[Playing, dict[str, Array]]:
@@ -75,31 +73,25 @@ class Blocks:
     def shapes(self, episodes: int) -> tuple[Playing, dict[str, jax.ShapeDtypeStruct]]:
         """Returns shapes and dtypes of so many episodes and of what one tick of them gives `[episodes, 1, …]`."""
         indices = jax.ShapeDtypeStruct((episodes,), jnp.int32)
-        playing = jax.eval_shape(self._begin, self._whole, indices)
-        return jax.eval_shape(functools.partial(self._play, 1), self._whole, playing)
+        playing = jax.eval_shape(functools.partial(over_worlds, self._begin), self._whole, indices)
+        return jax.eval_shape(functools.partial(over_worlds, functools.partial(self._play, 1)), self._whole, playing)
 
     def _compiled(self, ticks: int, given: Any) -> Any:
         """Returns the program that plays so many ticks, or begins episodes where they are none."""
         if ticks not in self._programs:
-            function = functools.partial(self._play, ticks) if ticks else self._begin
-            cut = jax.shard_map(
-                function, mesh=self._mesh, in_specs=(P(), P(_BLOCKS)), out_specs=P(_BLOCKS), check_vma=False
-            )
-            program = jax.jit(cut, donate_argnums=1 if ticks else ())
+            many = sharded(functools.partial(self._play, ticks) if ticks else self._begin, self._mesh)
+            program = jax.jit(many, donate_argnums=1 if ticks else ())
             self._programs[ticks] = program.lower(self._whole, given).compile(_COMPILER_OPTIONS)
         return self._programs[ticks]
 
-    def _begin(self, whole: tuple[Params, Policy, Starts], indices: Array) -> Playing:
-        params, policy, starts = whole
-        seed = jnp.int32(self.seed)
-        return jax.vmap(lambda index: episodes.begin(self.model, params, policy, starts, seed, index))(indices)
+    def _begin(self, whole: tuple[Params, Policy, Starts], index: Array) -> Playing:
+        return episodes.begin(self.model, *whole, jnp.int32(self.seed), index)
 
     def _play(
         self, ticks: int, whole: tuple[Params, Policy, Starts], playing: Playing
     ) -> tuple[Playing, dict[str, Array]]:
         params, policy, _ = whole
-        one = functools.partial(episodes.play, self.model, params, policy, ticks=ticks, kept=self.kept)
-        return jax.vmap(lambda playing: one(playing))(playing)
+        return episodes.play(self.model, params, policy, playing, ticks=ticks, kept=self.kept)
 
 
 def of_blocks(array: Array) -> list[np.ndarray]:

@@ -72,7 +72,8 @@ class Dense(nnx.Module):
         kernel = self.kernel[...].astype(x.dtype)
         parts = [kernel[:, end - size : end] for size, end in zip(sizes, ends, strict=True)]
         exchanged = [rules.constrain(part, "gathered", "heads") for part in parts]
-        return [_mapped(x, rules.constrain(part, None, "heads")) for part in exchanged]
+        whole = [rules.constrain(part, None, "heads") for part in exchanged]
+        return [rules.constrain(_mapped(x, part), "heads") for part in whole]
 
     def join(self, parts: Sequence[Float[Array, "..."]]) -> Float[Array, "... out"]:
         """Maps parts that lie side by side in the input, as `split` cuts them; for a layer without a bias."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import jax
 from flax import nnx
 
+from oyster_jax.parallel import rules
 from oyster_jax.typing import Params, PRNGKey
 
 type Build[Config: Hashable, Module: nnx.Module] = Callable[[Config, nnx.Rngs], Module]
@@ -42,7 +43,8 @@ class LayersConfig:
 
     Attributes:
       recompute: what of a layer is computed again on the way back instead of being kept: nothing, all but its matrix
-        products, or everything (rematerialisation, arXiv 1604.06174).
+        products, or everything (rematerialisation, arXiv 1604.06174). What is then kept of each layer, its input, is
+        cut over tokens among devices that share the layer (sequence parallelism, arXiv 2205.05198).
       unroll: write all layers out, which the compiler sees through; else one is compiled, and runs again and again.
     """
 
@@ -61,6 +63,11 @@ def layered(config: LayersConfig) -> Iterator[None]:
         yield
     finally:
         _LAYERS.reset(token)
+
+
+def _cut_over_tokens(x: Any) -> Any:
+    """Says that what passes between layers, `[…, tokens, width]`, is kept in parts; a vector has no tokens."""
+    return jax.tree.map(lambda leaf: rules.constrain(leaf, "tokens kept", None) if leaf.ndim > 2 else leaf, x)
 
 
 class Stack(nnx.Module):
@@ -87,13 +94,16 @@ class Stack(nnx.Module):
           The last `x`, and all `ys` stacked over a leading `depth` axis.
         """
         graph, params = nnx.split(self.layers)
+        config = _LAYERS.get() or LayersConfig()
+        keep = (lambda x: x) if config.recompute == "nothing" else _cut_over_tokens
 
         def layer(x: Any, scanned: tuple[Any, Any]) -> tuple[Any, Any]:
             layer_params, xs = scanned
-            return apply(nnx.merge(graph, layer_params), x, xs)
+            x, ys = apply(nnx.merge(graph, layer_params), x, xs)
+            return keep(x), ys
 
-        config = _LAYERS.get() or LayersConfig()
         if config.recompute != "nothing":
-            keep = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
-            layer = jax.checkpoint(layer, policy=keep if config.recompute == "elementwise" else None)
+            products = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
+            layer = jax.checkpoint(layer, policy=products if config.recompute == "elementwise" else None)
+            x = keep(x)
         return jax.lax.scan(layer, x, (params, per_layer), unroll=config.unroll)

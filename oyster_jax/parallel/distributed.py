@@ -1,9 +1,11 @@
 """Many processes as one: who they are, who leads, when to stop together, and signs of life for whoever watches."""
 
 import contextlib
+import ctypes
 import dataclasses
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,7 +23,8 @@ SILENCE = 10
 PAUSE = 0.2
 
 #: What a launcher tells its processes by; see `launched`.
-COORDINATOR, PROCESSES, PROCESS, SIGN = "OYSTER_COORDINATOR", "OYSTER_PROCESSES", "OYSTER_PROCESS", "OYSTER_SIGN"
+COORDINATOR, PROCESSES, PROCESS = "OYSTER_COORDINATOR", "OYSTER_PROCESSES", "OYSTER_PROCESS"
+SIGN, LAUNCHER = "OYSTER_SIGN", "OYSTER_LAUNCHER"
 
 
 class ClusterError(ValueError):
@@ -95,11 +98,13 @@ def launched(process: int, processes: int, port: int, sign: Path) -> dict[str, s
       port: of process 0.
       sign: the file that it touches as it gets on.
     """
-    return {COORDINATOR: f"127.0.0.1:{port}", PROCESSES: str(processes), PROCESS: str(process), SIGN: str(sign)}
+    numbers = {PROCESSES: processes, PROCESS: process, LAUNCHER: os.getpid()}
+    return {COORDINATOR: f"127.0.0.1:{port}", SIGN: str(sign)} | {name: str(value) for name, value in numbers.items()}
 
 
 def join(cluster: Cluster) -> None:
     """Joins the other processes of this program, before JAX is first used; does nothing where there are none."""
+    _end_with_launcher()
     pod = cluster.pod or _on_tpu_pod(os.environ)
     cluster = cluster if cluster.given else found_in(os.environ)
     if cluster.processes == 1:
@@ -190,6 +195,17 @@ class StopRequest:
         # Counts over all stages of a program, for processes agree on a number that is still to come.
         StopRequest._asked_before += 1
         return multihost_utils.reached_preemption_sync_point(StopRequest._asked_before)
+
+
+def _end_with_launcher() -> None:
+    """Has Linux kill this process when the one that launched it is gone, however that went: two runs must not meet."""
+    launcher = os.environ.get(LAUNCHER)
+    if launcher is None or sys.platform != "linux":
+        return
+    parent_death_signal = 1
+    ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+    if os.getppid() != int(launcher):
+        raise SystemExit("The program that launched this one is gone.")
 
 
 def _first_host(hosts: str) -> str:

@@ -23,6 +23,7 @@ RULES: Mapping[str, tuple[str, ...]] = {
     "stored": ("fsdp", "tensor"),
     "gathered": ("fsdp",),
     "heads": ("tensor",),
+    "tokens kept": ("tensor",),
 }
 
 #: The last two axes of matrices, by the end of their names; the first that fits counts. They are stored along the side
@@ -76,18 +77,20 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(RULES["batch"]))
 
 
-def param_shardings(mesh: Mesh, params: Any) -> Any:
+def param_shardings(mesh: Mesh, params: Any, *, logical: str = "stored") -> Any:
     """Returns how parameters are stored, as a pytree of shardings.
 
     Args:
       mesh: the mesh.
       params: arrays, or shapes in their place.
+      logical: what cuts them: "stored", as in training, or "heads", whole but along `tensor`, as rollouts hold them.
     """
 
     def sharding(path: Any, leaf: Any) -> NamedSharding:
         name = jax.tree_util.keystr(path, simple=True, separator=".")
         found = next((axes for end, axes in MATRICES.items() if f".{name}".endswith(f".{end}")), None)
-        return _sharding(mesh, leaf, found if found and leaf.ndim >= 2 else ())
+        cut = [axis and logical for axis in found or ()] if leaf.ndim >= 2 else []
+        return _sharding(mesh, leaf, tuple(cut))
 
     return jax.tree_util.tree_map_with_path(sharding, params)
 

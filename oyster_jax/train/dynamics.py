@@ -10,7 +10,7 @@ import optax
 from oyster_jax.core.spec import UNLABELLED, WorldSpec
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.loader import WindowConfig, windows
-from oyster_jax.diffusion.objective import Denoise, ObjectiveConfig, shortcut_loss
+from oyster_jax.diffusion.objective import Choose, Denoise, ObjectiveConfig, shortcut_loss
 from oyster_jax.diffusion.schedule import draw_levels, mix
 from oyster_jax.models import dynamics, heads
 from oyster_jax.models.dynamics import Dynamics, DynamicsConfig
@@ -97,9 +97,9 @@ def dynamics_loss(
     features = model.features_of_sequence(x, _window(config, weights, keys["ring"]))
     drafts = batch["drafts"][:, 1:].astype(jnp.float32) if config.map else None
 
-    def denoise(rows: slice) -> Denoise:
-        draft = None if drafts is None else drafts[rows]
-        return lambda noisy, signal, size: model.denoise(features[rows, :-1], noisy, signal, size, draft)
+    def denoise(choose: Choose) -> Denoise:
+        given, draft = choose(features[:, :-1]), None if drafts is None else choose(drafts)
+        return lambda noisy, signal, size: model.denoise(given, noisy, signal, size, draft)
 
     forcing = jnp.mean(shortcut_loss(weights.objective, denoise, latents[:, 1:], keys["forcing"]))
     dream = dream_loss(model, weights.objective, latents, keys["dream"])

@@ -60,6 +60,12 @@ class ExperimentConfig:
         return {"dynamics": self.dynamics_training} | {stage.name: stage.training for stage in self.self_rollouts}
 
     @property
+    def trainings(self) -> tuple[TrainConfig, ...]:
+        """How all of its stages train."""
+        others = [stage.training for stage in (self.camera, self.judge) if stage is not None]
+        return self.tokenizer_training, *self.dynamics_stages.values(), *others
+
+    @property
     def network(self) -> WorldNetwork:
         """The world model that the experiment trains."""
         return WorldNetwork(

@@ -154,14 +154,14 @@ class _Run:
                     rate = (step - since_step) * config.batch * config.window / (now - since)
                     log.write(step, self._figures(step, metrics, rate))
                     since, since_step = now, step
-                stopped = stop.after_step() and not last
+                stopped = stop.after_step()
                 if step % config.checkpoint_every == 0 or last or stopped:
                     self.checkpoints.save(step, state, iterator.get_state())
-                if stopped:
-                    raise StoppedError(f"Training stopped after step {step} of the {self.stage.name}, which is saved.")
                 if self.stage.sample is not None and (step % config.sample_every == 0 or last):
                     self._sample(state.average, step)
                     since, since_step = time.perf_counter(), step
+                if stopped:
+                    raise StoppedError(f"Training stopped after step {step} of the {self.stage.name}, which is saved.")
         return state
 
     def _log(self, start: int) -> contextlib.AbstractContextManager[MetricsLog | None]:

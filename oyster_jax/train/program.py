@@ -57,12 +57,7 @@ def train_program(init: Callable[[PRNGKey], Params], loss: Loss, config: TrainCo
     Raises:
       MeshError: the rows of a batch, or of a part of it, do not come out even.
     """
-    rows = config.batch // config.accumulate
-    if rows % batch_ways(mesh):
-        raise MeshError(
-            f"{rows} windows at a time cannot be shared evenly by {batch_ways(mesh)} groups of devices; choose a batch "
-            f"that is a multiple of {batch_ways(mesh) * config.accumulate}, or more tensor ways."
-        )
+    check_rows(config, mesh)
     key = jax.random.key(0)
     begin = functools.partial(TrainState.begin, optimizer=config.optimizer.build(config.steps))
     abstract = jax.eval_shape(lambda key: begin(init(key), key=key), key)
@@ -78,6 +73,20 @@ def train_program(init: Callable[[PRNGKey], Params], loss: Loss, config: TrainCo
         begin=jax.jit(lambda params, key: begin(params, key=key), out_shardings=shardings),
         step=jax.jit(step, in_shardings=(shardings, batch), out_shardings=(shardings, whole), donate_argnums=0),
     )
+
+
+def check_rows(config: TrainConfig, mesh: Mesh) -> None:
+    """Sees to it that devices get equal shares of a batch.
+
+    Raises:
+      MeshError: the rows of a batch, or of a part of it, do not come out even.
+    """
+    rows, ways = config.batch // config.accumulate, batch_ways(mesh)
+    if rows % ways:
+        raise MeshError(
+            f"{rows} windows at a time cannot be shared evenly by {ways} groups of devices; choose a batch that is a "
+            f"multiple of {ways * config.accumulate}, or more tensor ways."
+        )
 
 
 def state_shardings(mesh: Mesh, state: Any) -> Any:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from oyster_jax.diffusion.objective import Denoise, ObjectiveConfig, shortcut_loss, two_steps
+from oyster_jax.diffusion.objective import Choose, Denoise, ObjectiveConfig, larger_rows, shortcut_loss, two_steps
 from oyster_jax.diffusion.sampler import sample
 from oyster_jax.diffusion.schedule import draw_levels, mix, toward
 
@@ -40,13 +40,13 @@ def test_levels_lie_on_the_grid_of_their_size() -> None:
 def test_a_perfect_denoiser_has_no_loss_and_a_wrong_one_has() -> None:
     config = ObjectiveConfig(bootstrap=0.25, zero=0.5)
 
-    def denoise(rows: slice) -> Denoise:
-        return lambda noisy, signal, size: CLEAN[rows]
+    def denoise(choose: Choose) -> Denoise:
+        return lambda noisy, signal, size: choose(CLEAN)
 
     np.testing.assert_allclose(shortcut_loss(config, denoise, CLEAN, jax.random.key(0)), 0.0, atol=1e-9)
 
-    def wrong(rows: slice) -> Denoise:
-        return lambda noisy, signal, size: CLEAN[rows] + 1.0
+    def wrong(choose: Choose) -> Denoise:
+        return lambda noisy, signal, size: choose(CLEAN) + 1.0
 
     flat = ObjectiveConfig(bootstrap=0.0, ramp=0.0)
     np.testing.assert_allclose(shortcut_loss(flat, wrong, CLEAN, jax.random.key(0)), 1.0, rtol=1e-4)
@@ -65,9 +65,16 @@ def test_the_target_of_a_large_step_is_where_two_halves_lead() -> None:
     np.testing.assert_allclose(toward(NOISE, target, signal, size), end, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("batch", "share", "rows"), [(16, 0.25, 4), (12, 0.125, 2), (9, 0.25, 1), (8, 0.0, 0), (4, 1.0, 4), (1, 0.25, 0)]
+)
+def test_rows_that_learn_larger_steps_divide_the_batch(batch: int, share: float, rows: int) -> None:
+    assert larger_rows(ObjectiveConfig(bootstrap=share), batch) == rows
+
+
 def test_bootstrap_targets_give_no_gradient() -> None:
     def loss(weight: jax.Array) -> jax.Array:
-        def denoise(rows: slice) -> Denoise:
+        def denoise(choose: Choose) -> Denoise:
             return lambda noisy, signal, size: weight * noisy
 
         return jnp.sum(shortcut_loss(ObjectiveConfig(bootstrap=1.0, ramp=0.0), denoise, CLEAN, jax.random.key(0)))

@@ -1,0 +1,91 @@
+"""Worlds on many devices: bit for bit what one device does with as many of them at a time, and what `pmap` does."""
+
+import jax
+import numpy as np
+import pytest
+
+from oyster_jax.parallel.mesh import MeshError
+from oyster_jax.parallel.pmap import pmapped
+from tests.parallel.devices import on_eight_devices
+
+
+@pytest.fixture(scope="module")
+def found():
+    return on_eight_devices(
+        """
+        import dataclasses
+        import functools
+        import numpy as np
+        from oyster_jax.core.rollout import rollout
+        from oyster_jax.parallel import rules
+        from oyster_jax.parallel.batch import over_worlds, sharded
+        from oyster_jax.parallel.mesh import MeshConfig
+        from oyster_jax.parallel.pmap import pmapped
+        from oyster_jax.testing import tiny_model, tiny_params
+
+        # Without a map, which tells seen pixels from unseen ones, so that a last bit may come to be seen.
+        model, params = tiny_model(steps=1), tiny_params()
+        model = dataclasses.replace(model, dynamics=dataclasses.replace(model.dynamics, map=None))
+        mapped = ("motion", "embed_motion", "embed_draft")
+        params = {**params, "dynamics": {k: v for k, v in params["dynamics"].items() if k not in mapped}}
+        keys = jax.random.split(jax.random.key(0), 16)
+        actions = jax.random.randint(jax.random.key(1), (16, 5), 0, 15, "int32")
+
+        def play(params, key, actions):
+            return rollout(model, params, model.reset(params, key), actions)
+
+        def same(one, other):
+            return bool(jax.tree.all(jax.tree.map(lambda a, b: np.array_equal(raw(a), raw(b)), one, other)))
+
+        def raw(x):
+            return np.asarray(jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x)
+
+        def difference(one, other):
+            return float(np.abs(np.asarray(one[0].latent) - np.asarray(other[0].latent)).max())
+
+        few = jax.jit(functools.partial(over_worlds, play))
+        parts = [few(params, keys[first : first + 2], actions[first : first + 2]) for first in range(0, 16, 2)]
+        joined = jax.tree.map(lambda *leaves: jax.numpy.concatenate(leaves), *parts)
+        many = sharded(play, MeshConfig(data=2, fsdp=4).build())
+        spread = many(params, keys, actions)
+        text = many.lower(params, keys, actions).compile().as_text()
+        mesh = MeshConfig(data=2, tensor=4).build()
+        held = jax.device_put(params, rules.param_shardings(mesh, params, logical="heads"))
+        split = sharded(play, mesh)(held, keys, actions)
+        inward = held["dynamics"]["trunk"]["layers"]["first"]["inward"]["kernel"]
+        found = {
+            "devices": len(spread[1].sharding.device_set),
+            "one device": same(spread, joined),
+            "pmap": same(spread, pmapped(play)(params, keys, actions)),
+            "words": [word for word in ("all-gather", "all-reduce", "all-to-all", "collective") if word in text],
+            "cut": str(inward.sharding.spec),
+            "tensor": difference(split, joined),
+            "frames": list(split[1].shape),
+        }
+        """
+    )
+
+
+def test_a_device_does_what_one_device_alone_does(found):
+    assert found["devices"] == 8
+    assert found["one device"]
+
+
+def test_pmap_does_the_same_to_the_last_bit(found):
+    assert found["pmap"]
+
+
+def test_nothing_crosses_between_devices(found):
+    assert found["words"] == []
+
+
+def test_devices_that_share_a_world_cut_its_layers(found):
+    assert found["cut"] == "P(None, 'tensor', None)"
+    assert found["frames"] == [16, 5, 16, 16, 3]
+    # Sums are split; latents lie in (-1, 1).
+    assert 0 < found["tensor"] < 1e-4
+
+
+def test_worlds_come_out_even():
+    with pytest.raises(MeshError, match="3 worlds do not come out even on 2 devices"):
+        pmapped(lambda params, x: x, jax.local_devices() * 2)(None, np.zeros((3, 1)))

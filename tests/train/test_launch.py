@@ -1,0 +1,19 @@
+"""Training in several processes, which die: as `tools/torture launch`, with fewer processes and kills."""
+
+import sys
+
+import pytest
+
+from tests.session.torture import tool
+
+pytest.importorskip("procgen_gym", reason="the simulator has no wheel for this Python")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are found under /proc")
+def test_a_run_that_is_killed_and_stopped_gives_the_losses_of_one_that_is_not(tmp_path, capsys):
+    torture = tool("torture_launch")
+    steps = ("--tokenizer-training.steps", "40", "--dynamics-training.steps", "12")
+    fine = torture.torture(
+        tmp_path, kinds=[torture.COORDINATOR, torture.KILL, torture.STOP], processes=2, seed=1, options=steps
+    )
+    assert fine, capsys.readouterr().out
