@@ -18,6 +18,7 @@ VERBS = {
     "record": "Records a dataset from a simulator.",
     "train": "Trains a world from a configuration file.",
     "launch": "Runs a verb in several processes that work as one, and starts them again when one dies.",
+    "plan": "Tells what an experiment takes on TPUs, without one: memory, exchanges, time, cost.",
     "eval": "Measures how close a world is to its original, on levels that it has not seen.",
     "bench": "Measures speed, one line of JSON a figure, and compares two runs.",
 }

@@ -1,9 +1,11 @@
 """`oyster train`: trains a world from a file in `configs/`."""
 
+import ast
 import dataclasses
 import importlib.util
+import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,26 +97,47 @@ def main(config: Config) -> int:
 def load_experiment(path: Path) -> "ExperimentConfig":
     """Returns what `get_config()` of a Python file returns.
 
+    Args:
+      path: of the file; what stands behind a colon is handed to `get_config`, as in `configs/base.py:frame=128`.
+
     Raises:
-      UsageError: there is no such file, or it holds no experiment.
+      UsageError: there is no such file, or it holds no experiment, or not one like this.
     """
     from oyster_jax.train.experiment import ExperimentConfig
 
-    if not path.is_file():
-        raise UsageError(f"There is no configuration file {path}; give one such as configs/coinrun_nano.py.")
-    spec = importlib.util.spec_from_file_location(f"oyster_config_{path.stem}", path)
+    name, colon, given = str(path).partition(".py:")
+    file = Path(name + ".py") if colon else path
+    if not file.is_file():
+        raise UsageError(f"There is no configuration file {file}; give one such as configs/coinrun_nano.py.")
+    spec = importlib.util.spec_from_file_location(f"oyster_config_{file.stem}", file)
     if spec is None or spec.loader is None:
-        raise UsageError(f"{path} is no Python file; give one such as configs/coinrun_nano.py.")
+        raise UsageError(f"{file} is no Python file; give one such as configs/coinrun_nano.py.")
     module = importlib.util.module_from_spec(spec)
     # Dataclasses look their module up by name.
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     if not callable(get_config := getattr(module, "get_config", None)):
-        raise UsageError(f"{path} has no get_config(); a configuration file exposes one that returns an experiment.")
-    experiment = get_config()
+        raise UsageError(f"{file} has no get_config(); a configuration file exposes one that returns an experiment.")
+    experiment = _called(get_config, file, given)
     if not isinstance(experiment, ExperimentConfig):
-        raise UsageError(f"get_config() of {path} returned {type(experiment).__name__}, not an ExperimentConfig.")
+        raise UsageError(f"get_config() of {file} returned {type(experiment).__name__}, not an ExperimentConfig.")
     return experiment
+
+
+def _called(get_config: Callable[..., Any], file: Path, given: str) -> Any:
+    """Calls `get_config` with what the user gave, as in `frame=128,other=1`."""
+    if not given:
+        return get_config()
+    pairs = [part.partition("=") for part in given.split(",")]
+    try:
+        values = {name: ast.literal_eval(value) for name, _, value in pairs}
+        inspect.signature(get_config).bind(**values)
+        return get_config(**values)
+    except (SyntaxError, TypeError, ValueError) as error:
+        known = inspect.signature(get_config)
+        raise UsageError(
+            f"{file} cannot be asked for '{given}' ({error}); it takes {known}, as in frame=128."
+        ) from error
 
 
 def _options(experiment: "ExperimentConfig") -> Any:

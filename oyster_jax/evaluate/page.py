@@ -18,7 +18,8 @@ PLOTS, CLIPS = "plots", "clips"
 #: Pixels of the page for one of a clip.
 _ENLARGED = 3
 
-_STYLE = """
+#: The look of a page that opens without a network.
+STYLE = """
 :root { color-scheme: light dark; --ink: #1d2329; --dim: #5d6873; --paper: #fbfbf9; --card: #ffffff; --line: #dfe3e6;
   --good: #16794c; --bad: #b3401f; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ec; --dim: #98a3ad; --paper: #14181b; --card: #000000;
@@ -95,7 +96,7 @@ def write_page(
     document = (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{name} – Oyster</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{name} – Oyster</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         + "\n".join(filter(None, parts))
         + "\n</body>\n</html>\n"
     )

@@ -31,7 +31,10 @@ class WorldEnv(gymnasium.Env[np.ndarray, np.int64]):
       ValueError: the render mode is unknown.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 15}
+    metadata: ClassVar[dict[str, Any]] = {  # pyright: ignore[reportIncompatibleVariableOverride]
+        "render_modes": list(RENDER_MODES),
+        "render_fps": 15,
+    }
 
     def __init__(
         self,

@@ -47,7 +47,10 @@ class WorldVectorEnv(gymnasium.vector.VectorEnv):
       ValueError: an option is unknown or out of range.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 15}
+    metadata: ClassVar[dict[str, Any]] = {  # pyright: ignore[reportIncompatibleVariableOverride]
+        "render_modes": list(RENDER_MODES),
+        "render_fps": 15,
+    }
 
     def __init__(
         self,

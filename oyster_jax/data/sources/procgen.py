@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Int32, UInt8
 
 from oyster_jax.core.spec import ActionSpec, EntitySpec, FrameSpec, WorldSpec
 from oyster_jax.data.errors import DatasetError
@@ -27,6 +27,9 @@ _ONLY = {
     "extreme": frozenset({"chaser", "dodgeball", "leaper", "starpilot"}),
     "memory": frozenset({"caveflyer", "dodgeball", "heist", "jumper", "maze", "miner"}),
 }
+
+#: Pixels a side of the frames that games draw for agents, and of those for people, from which other sizes are made.
+FRAME, DRAWN = 64, 512
 
 #: Procgen's 15 actions in its own order, horizontal direction first; "up" is called "jump" in platformers.
 ACTIONS = (
@@ -53,9 +56,10 @@ class Procgen:
       themes: whether levels differ in their tiles and figures.
       entities: whether the simulator's entities are recorded too.
       capacity: rows of the entity table.
+      side: pixels a side of the frames: 64, as agents see them, or 128 or 256, made from the picture for people.
 
     Raises:
-      DatasetError: there is no such game or distribution, or the game lacks the distribution.
+      DatasetError: there is no such game, distribution or size, or the game lacks the distribution.
     """
 
     game: str = "coinrun"
@@ -64,6 +68,7 @@ class Procgen:
     themes: bool = False
     entities: bool = False
     capacity: int = ENTITY_CAPACITY
+    side: int = FRAME
 
     licence = "MIT"
 
@@ -79,6 +84,8 @@ class Procgen:
                 f"The {self.distribution} distribution exists for {', '.join(sorted(_ONLY[self.distribution]))}, "
                 f"not for {self.game}; choose easy or hard."
             )
+        if self.side not in (FRAME, DRAWN // 4, DRAWN // 2):
+            raise DatasetError(f"Procgen's frames have 64, 128 or 256 pixels a side, but {self.side} were asked for.")
 
     @property
     def name(self) -> str:
@@ -88,16 +95,17 @@ class Procgen:
     @property
     def options(self) -> dict[str, Any]:
         """Which levels and which look."""
-        return {name: getattr(self, name) for name in ("distribution", "backgrounds", "themes")}
+        look = {name: getattr(self, name) for name in ("distribution", "backgrounds", "themes")}
+        return look if self.side == FRAME else look | {"side": self.side}
 
     @property
     def spec(self) -> WorldSpec:
-        """64x64 frames at 15 Hz, 15 actions, and the entity table if it is recorded."""
+        """Square frames at 15 Hz, 15 actions, and the entity table if it is recorded."""
         up = "jump" if self.game in PLATFORMERS else "up"
         names = tuple("+".join(up if part == "up" else part for part in name.split("+")) for name in ACTIONS)
         return WorldSpec(
             name=self.game,
-            frame=FrameSpec(height=64, width=64, rate=FRAME_RATE),
+            frame=FrameSpec(height=self.side, width=self.side, rate=FRAME_RATE),
             action=ActionSpec(names=names, idle="noop"),
             entity=EntitySpec(capacity=self.capacity, fields=procgen_state.FIELDS) if self.entities else None,
         )
@@ -135,6 +143,7 @@ class ProcgenSimulator:
             start_level=levels[0],
             rand_seed=seed,
             num_threads=threads,
+            render_mode=None if source.side == FRAME else "rgb_array",
         )
         self._reader = procgen_state.StateReader(self._environment)
         self._clock = self._reader.header(0).timeout
@@ -171,7 +180,7 @@ class ProcgenSimulator:
         tables = self._reader.tables(self._source.capacity) if self._source.entities else (None, None, None)
         entities, mask, lost = tables
         return Observation(
-            frames=frames,
+            frames=frames if self._source.side == FRAME else _reduced(info["rgb"], self._source.side),
             levels=info["level_seed"],
             rewards=rewards,
             ended=ended,
@@ -180,3 +189,11 @@ class ProcgenSimulator:
             entity_mask=mask,
             entities_lost=lost,
         )
+
+
+def _reduced(pictures: UInt8[np.ndarray, "environments height width 3"], side: int) -> np.ndarray:
+    """Returns square pictures with `side` pixels a side, each the mean of a square of theirs."""
+    size = pictures.shape[1] // side
+    squares = pictures.reshape(len(pictures), side, size, side, size, 3)
+    # The mean of squares of 2 or 4 pixels a side is exact in float32.
+    return np.round(squares.mean(axis=(2, 4), dtype=np.float32)).astype(np.uint8)

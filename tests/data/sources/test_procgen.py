@@ -39,6 +39,7 @@ def test_actions_bear_the_names_of_their_keys():
         ({"game": "pong"}, "no game 'pong'; choose one of bigfish"),
         ({"distribution": "huge"}, "no distribution 'huge'"),
         ({"distribution": "memory"}, "not for coinrun"),
+        ({"side": 100}, "64, 128 or 256 pixels a side, but 100"),
         ({"distribution": "exploration"}, "no distribution 'exploration'"),
     ],
 )
@@ -160,3 +161,26 @@ def test_bytes_that_are_no_state_are_refused():
     for state in (b"", b"\1\0\0\0" + b"\0" * 400, b"\0\0\0\0\xff\xff\0\0"):
         with pytest.raises(DatasetError, match="Procgen's state"):
             procgen_state.parse_header(state)
+
+
+@pytest.mark.parametrize("side", [128, 256])
+def test_larger_frames_show_the_same_places(side):
+    small, large = (Procgen(side=pixels).open(environments=2, levels=(0, 5), seed=1) for pixels in (64, side))
+    try:
+        actions = np.full(2, 7, np.int32)
+        for _ in range(3):
+            one, other = small.step(actions), large.step(actions)
+        assert other.frames.shape == (2, side, side, 3)
+        size = side // 64
+        means = other.frames.reshape(2, 64, size, 64, size, 3).astype(float).mean((2, 4))
+        # They are drawn apart from each other, and people's pictures are smoother.
+        assert np.abs(means - one.frames).mean() < 12
+    finally:
+        small.close()
+        large.close()
+
+
+def test_the_look_tells_of_frames_of_another_size_only():
+    assert "side" not in Procgen().options
+    assert Procgen(side=128).options["side"] == 128
+    assert Procgen(side=128).spec.frame.shape == (128, 128, 3)

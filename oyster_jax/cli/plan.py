@@ -1,0 +1,181 @@
+"""`oyster plan`: what an experiment takes on TPUs that nobody has rented yet."""
+
+import dataclasses
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+if TYPE_CHECKING:
+    from oyster_jax.plan.compiling import Compiled
+    from oyster_jax.plan.sweep import Tried
+    from oyster_jax.plan.topology import Topology
+    from oyster_jax.train.experiment import ExperimentConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeshOptions:
+    """How the devices of a slice are cut up; what is not given stays as the experiment says."""
+
+    data: int | None = None
+    """Ways by which copies of the state share a batch."""
+    fsdp: int | None = None
+    """Ways by which the state is cut up."""
+    tensor: int | None = None
+    """Ways by which each layer is cut up."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """Compiles the real training step and batched rollout of an experiment for a TPU topology, without a TPU.
+
+    Says whether they fit, bytes by category, what devices exchange along which axis, and the roofline: how long a step
+    takes at the least, and what it costs.
+    """
+
+    config: tyro.conf.Positional[Path]
+    """The experiment: a file that `oyster train` takes, as in configs/base.py or configs/base.py:frame=256."""
+    topology: str
+    """Kind and chips of one slice, as in v5e:16x16, v5p:4x4x8, v6e:16x16 or tpu7x:4x4x4."""
+    slices: int = 1
+    """How many slices, over the data-centre network."""
+    mesh: MeshOptions = MeshOptions()
+    """How devices are cut up."""
+    batch: int | None = None
+    """Windows a step; the experiment's unless given."""
+    worlds: int | None = None
+    """Worlds that are rolled out at once; four a group of devices unless given."""
+    rollout_tensor: int | None = None
+    """Ways by which devices share a world in rollouts; as few as its parameters need unless given."""
+    only: Literal["train", "rollout"] | None = None
+    """Plan only one of the two."""
+    sweep: bool = False
+    """Try meshes and batches for training, and plan with the best."""
+    tries: Annotated[int, tyro.conf.arg(metavar="N")] = 4
+    """How many of them are compiled."""
+    effort: Literal["O0", "O1", "O2", "O3"] = "O1"
+    """How hard the compiler tries: O0 is quickest, O3 is what a TPU gets."""
+    price: float | None = None
+    """Of one chip for an hour, in your currency: says what the run costs at the least."""
+    steps: int | None = None
+    """Training steps of the run; the experiment's unless given."""
+    out: Path | None = None
+    """Folder of plan.json and plan.html; plan-NAME-TOPOLOGY unless given."""
+    save: bool = False
+    """Keep the serialized programs in that folder."""
+
+
+def main(config: Config) -> int:
+    """Plans and prints; returns 1 where something does not fit."""
+    from oyster_jax.plan.topology import compile_only
+
+    compile_only(config.effort)
+    from oyster_jax.cli.errors import UsageError
+    from oyster_jax.cli.train import load_experiment
+    from oyster_jax.parallel.mesh import MeshError
+    from oyster_jax.plan.errors import PlanError
+    from oyster_jax.plan.topology import topology
+
+    if config.sweep and config.only == "rollout":
+        raise UsageError("A sweep tries meshes for training; leave --only rollout out.")
+    experiment = load_experiment(config.config)
+    try:
+        return _plan(config, experiment, topology(config.topology, config.slices))
+    except (PlanError, MeshError) as error:
+        raise UsageError(str(error)) from error
+
+
+def _plan(config: Config, experiment: "ExperimentConfig", topology: "Topology") -> int:
+    from oyster_jax.plan.report import Price, described, report, sentences, sweep_table, tables, write_report
+    from oyster_jax.plan.roofline import roofline
+    from oyster_jax.plan.sweep import sweep
+
+    price = None
+    if config.price is not None:
+        price = Price(chip_hour=config.price, steps=config.steps or experiment.dynamics_training.steps)
+    print(f"{experiment.name} on {topology.label}, {topology.chips} chips", flush=True)
+    tried: list[Tried] = []
+    found: list[Compiled] = []
+    if config.sweep:
+        tried, left = sweep(experiment, topology, config.tries, _told)
+        print(f"{len(tried)} meshes and batches compiled, {len(left)} left out; the best is planned with.")
+        found.append(tried[0].compiled)
+    elif config.only != "rollout":
+        found.append(_training(config, experiment, topology))
+    if config.only != "train":
+        found.append(_rolling(config, experiment, topology))
+    programs = []
+    for one in found:
+        programs.append(described(one, roofline(one, topology.peaks, topology.chips), topology, price))
+        _print(one.program.name, sentences(programs[-1]), tables(programs[-1]))
+    command = shlex.join(["oyster", *sys.argv[1:]])
+    whole = report(programs, tried, topology, name=experiment.name, command=command)
+    if tried:
+        _print("sweep", [], [sweep_table(whole["sweep"])])
+    folder = config.out or Path(f"plan-{experiment.name}-{topology.name.replace(':', '-')}")
+    page = write_report(folder, whole)
+    if config.save:
+        _save(folder, found)
+    print(f"Peaks: {topology.peaks.source}\nWritten: {page}")
+    return 0 if all(one.fits for one in found) else 1
+
+
+def _training(config: Config, experiment: "ExperimentConfig", topology: "Topology") -> "Compiled":
+    from oyster_jax.plan.compiling import compiled
+    from oyster_jax.plan.programs import training
+
+    given = {name: ways for name, ways in dataclasses.asdict(config.mesh).items() if ways is not None}
+    mesh = dataclasses.replace(experiment.mesh, slices=topology.slices, **given).build(topology.devices)
+    training_config = experiment.dynamics_training
+    if config.batch is not None:
+        training_config = dataclasses.replace(training_config, batch=config.batch)
+    return compiled(training(experiment, training_config, mesh), topology)
+
+
+def _rolling(config: Config, experiment: "ExperimentConfig", topology: "Topology") -> "Compiled":
+    from oyster_jax.parallel.mesh import MeshConfig, batch_ways
+    from oyster_jax.plan.compiling import compiled
+    from oyster_jax.plan.programs import rolling, rolling_tensor
+
+    tensor = config.rollout_tensor or rolling_tensor(experiment, topology)
+    mesh = MeshConfig(tensor=tensor, slices=topology.slices).build(topology.devices)
+    return compiled(rolling(experiment, mesh, config.worlds or 4 * batch_ways(mesh)), topology)
+
+
+def _told(tried: "Tried") -> None:
+    mesh = ", ".join(f"{axis} {ways}" for axis, ways in tried.compiled.program.mesh.shape.items() if ways > 1)
+    speed = f", at most {tried.roofline.frames_per_second:,.0f} frames/s" if tried.compiled.fits else ""
+    share = f"{100 * tried.compiled.share:.0f} % of the memory"
+    print(f"  {mesh}; batch {tried.candidate.batch:,}: {share}{speed}; {tried.compiled.seconds:.0f} s", flush=True)
+
+
+def _print(title: str, said: list[str], listed: list[Any]) -> None:
+    import rich.box
+    import rich.console
+    import rich.table
+
+    console = rich.console.Console()
+    console.print(f"\n[bold]{title}[/bold]")
+    for sentence in said:
+        console.print(sentence, highlight=False)
+    for name, columns, rows in listed:
+        table = rich.table.Table(*columns, title=name, box=rich.box.SIMPLE, title_justify="left")
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+
+
+def _save(folder: Path, found: "list[Compiled]") -> None:
+    import pickle
+
+    from jax.experimental.serialize_executable import serialize
+
+    from oyster_jax.files import write_whole
+
+    for one in found:
+        if one.fits:
+            write_whole(folder, {f"{one.program.name}.executable": pickle.dumps(serialize(one.executable))})

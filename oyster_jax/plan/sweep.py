@@ -1,0 +1,135 @@
+"""Trying meshes and batches: which of them fit, and which promises most frames a second."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+from oyster_jax.parallel.mesh import MeshConfig, batch_ways
+from oyster_jax.plan.compiling import SAFE, Compiled, compiled
+from oyster_jax.plan.errors import PlanError
+from oyster_jax.plan.programs import Program, bytes_on_device, training
+from oyster_jax.plan.roofline import Roofline, roofline
+from oyster_jax.plan.topology import Topology, usable_memory
+from oyster_jax.train.experiment import ExperimentConfig
+
+#: Windows that each group of devices gets: a multiple of four, of which one learns larger steps.
+ROWS = (4, 8, 16)
+
+#: Share of the memory that what is known without the compiler may take; the compiler's working memory needs the rest.
+_KNOWN = 0.6
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One way to cut up training.
+
+    Attributes:
+      mesh: the mesh.
+      batch: windows a step.
+      known: share of a device's memory that state, gradients and activations take.
+      exchanged: bytes that a device sends for one window, estimated from the sharding table.
+      program: to be compiled.
+    """
+
+    mesh: MeshConfig
+    batch: int
+    known: float
+    exchanged: float
+    program: Program
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tried:
+    """A candidate and what came of compiling it."""
+
+    candidate: Candidate
+    compiled: Compiled
+    roofline: Roofline
+
+    @property
+    def order(self) -> tuple[bool, float]:
+        """The best comes first when sorted by this."""
+        safe = self.compiled.fits and self.compiled.share <= SAFE
+        return not safe, -self.roofline.frames_per_second
+
+
+def candidates(experiment: ExperimentConfig, topology: Topology) -> list[Candidate]:
+    """Returns the meshes and batches that may fit, those that exchange least for a window first.
+
+    Raises:
+      PlanError: none may fit.
+    """
+    usable = usable_memory(topology.peaks.name, topology.devices[0])
+    within = len(topology.devices) // topology.slices
+    found = []
+    for mesh in _meshes(within, topology.slices, experiment.dynamics.heads):
+        built = mesh.build(topology.devices)
+        for rows in ROWS:
+            batch = rows * batch_ways(built)
+            config = dataclasses.replace(experiment.dynamics_training, batch=batch)
+            program = training(experiment, config, built)
+            state = sum(map(bytes_on_device, program.arguments.values()))
+            known = (state + program.gradients + program.activations) / usable
+            if known <= _KNOWN:
+                sent = exchanged(program, experiment) / rows
+                found.append(Candidate(mesh=mesh, batch=batch, known=known, exchanged=sent, program=program))
+    if not found:
+        raise PlanError(
+            f"State and activations of {experiment.name} take more than {100 * _KNOWN:.0f} % of the memory on every "
+            f"mesh of {topology.label}; take more chips, or chips with more memory."
+        )
+    return sorted(found, key=lambda candidate: candidate.exchanged)
+
+
+def sweep(
+    experiment: ExperimentConfig, topology: Topology, tries: int, told: Callable[[Tried], None]
+) -> tuple[list[Tried], list[Candidate]]:
+    """Compiles the most promising candidates.
+
+    Args:
+      experiment: what is trained.
+      topology: where.
+      tries: how many are compiled; more, up to twice as many, while none has fitted.
+      told: of each as it is compiled.
+
+    Returns:
+      What was compiled, the best first, and the candidates that were not.
+    """
+    waiting = candidates(experiment, topology)
+    tried: list[Tried] = []
+    while waiting and (len(tried) < tries or (len(tried) < 2 * tries and tried[0].order[0])):
+        candidate = waiting.pop(0)
+        found = compiled(candidate.program, topology)
+        one = Tried(candidate=candidate, compiled=found, roofline=roofline(found, topology.peaks, topology.chips))
+        told(one)
+        tried = sorted([*tried, one], key=lambda one: one.order)
+        if found.share > 1:
+            # What needs more of everything does not fit either.
+            waiting = [other for other in waiting if other.known < candidate.known]
+    return tried, waiting
+
+
+def exchanged(program: Program, experiment: ExperimentConfig) -> float:
+    """Estimates the bytes that a device sends in one training step, from what the sharding table cuts.
+
+    Every kernel is put together in bfloat16 for the way forward, again where layers are recomputed, and for the way
+    back, for the loss and for its dream; its gradient is summed over `fsdp`, then over `data` and slices; the sums of
+    blocks cross `tensor` once for each of these ways.
+    """
+    shape = program.mesh.shape
+    fsdp, tensor, copies = shape["fsdp"], shape["tensor"], shape["data"] * shape["slice"]
+    whole = bytes_on_device(program.arguments["parameters"]) * fsdp * tensor / 2
+    ways = 3 if program.layers.recompute == "everything" else 2
+    gathered = 2 * ways * whole / tensor * (fsdp - 1) / fsdp
+    summed = 2 * whole / tensor * ((fsdp - 1) / fsdp + 2 * (copies - 1) / copies / fsdp)
+    config = experiment.dynamics
+    tokens = program.frames / batch_ways(program.mesh) * (config.coarse + config.registers)
+    blocks = config.groups * (1 + config.space_layers) + config.head_depth
+    crossed = 2 * ways * blocks * tokens * config.features * 2 * (tensor - 1) / tensor
+    return gathered + summed + crossed
+
+
+def _meshes(devices: int, slices: int, heads: int) -> Iterator[MeshConfig]:
+    powers = [2**power for power in range(devices.bit_length()) if devices % 2**power == 0]
+    for tensor in (ways for ways in powers if ways <= 8 and heads % ways == 0):
+        for fsdp in (ways for ways in powers if devices % (ways * tensor) == 0):
+            yield MeshConfig(fsdp=fsdp, tensor=tensor, slices=slices)
