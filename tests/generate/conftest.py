@@ -30,7 +30,13 @@ def run(params):
         kept: dict[str, Any] = {"beyond": True} | {
             name: changes.pop(name) for name in ("frames", "latents", "beyond") if name in changes
         }
-        request: dict[str, Any] = {"episodes": EPISODES, "ticks": TICKS, "block": BLOCK, "span": SPAN, "seed": 3} | changes
+        request: dict[str, Any] = {
+            "episodes": EPISODES,
+            "ticks": TICKS,
+            "block": BLOCK,
+            "span": SPAN,
+            "seed": 3,
+        } | changes
         config = GenerateConfig(kept=Kept(**kept), **request)
         policy, starts = make_policy(policy, MODEL.spec.action), Dreams() if starts is None else starts
         return generate(MODEL, params, policy, starts, config, ORIGIN, out, progress=progress)
