@@ -2,7 +2,6 @@
 
 import re
 
-# Not from `gymnasium` itself, which is still being imported where it looks for worlds by itself.
 from gymnasium.envs.registration import register, registry
 
 from oyster_jax.worlds.registry import installed
