@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
@@ -114,37 +114,43 @@ def _counted(services: Services, world: str) -> tuple[float, float]:
 
 async def _player(url: str, session: str, seconds: float) -> dict[str, Any]:
     """Plays one session; returns ticks a second, answers in ms, and the code with which it was refused, if it was."""
-    generator, waiting, answers, ticks, code = random.Random(session), set(), [], [], None
+    ticks: list[tuple[float, int]] = []
+    answers: list[float] = []
     address = f"{url.replace('http', 'ws', 1)}/v1/sessions/{session}/stream?role=player"
+    code, begin = None, time.perf_counter()
     async with connect(address, subprotocols=[Subprotocol(SUBPROTOCOL)], compression=None) as socket:
-        begin, change = time.perf_counter(), 0.0
-        while (now := time.perf_counter()) < begin + seconds and code is None:
-            if now > change:
-                held, at = generator.choice([["right"], ["right", "jump"], ["left"], []]), 1000 * now
-                waiting.add(at)
-                await socket.send(json.dumps({"type": "input", "held": held, "at": at}))
-                change = now + generator.uniform(0.2, 0.6)
-            try:
-                message = await asyncio.wait_for(socket.recv(), 0.5)
-            except TimeoutError:
-                continue
-            except ConnectionClosed as closed:
-                code = "full" if closed.rcvd and closed.rcvd.code == CLOSE_FULL else str(closed)
-                break
-            now = time.perf_counter()
-            if isinstance(message, str):
-                event = json.loads(message)
-                code = event["code"] if event.get("event") == "closed" else None
-                continue
-            header = FrameHeader.unpack(message)
-            await socket.send(json.dumps({"type": "ack", "frame": header.frame}))
-            ticks.append((now, header.tick))
-            if header.echo in waiting:
-                waiting.discard(header.echo)
-                answers.append(1000 * now - header.echo)
+        try:
+            await _play(socket, begin + seconds, random.Random(session), ticks, answers)
+        except ConnectionClosed as closed:
+            code = "full" if closed.rcvd is not None and closed.rcvd.code == CLOSE_FULL else str(closed)
     settled = [tick for tick in ticks if tick[0] > begin + WARM_UP]
     (first, low), (last, high) = (settled or [(0.0, 0)])[0], (settled or [(1.0, 0)])[-1]
     return {"rate": (high - low) / max(last - first, 1e-9), "answers": answers, "code": code}
+
+
+async def _play(
+    socket: ClientConnection, end: float, generator: random.Random, ticks: list[tuple[float, int]], answers: list[float]
+) -> None:
+    """Plays until `end`; notes when which tick came, and the milliseconds from inputs to their frames."""
+    waiting, change = set(), 0.0
+    while (now := time.perf_counter()) < end:
+        if now > change:
+            held, at = generator.choice([["right"], ["right", "jump"], ["left"], []]), 1000 * now
+            waiting.add(at)
+            await socket.send(json.dumps({"type": "input", "held": held, "at": at}))
+            change = now + generator.uniform(0.2, 0.6)
+        try:
+            message = await asyncio.wait_for(socket.recv(), 0.5)
+        except TimeoutError:
+            continue
+        if isinstance(message, str):
+            continue
+        now, header = time.perf_counter(), FrameHeader.unpack(message)
+        await socket.send(json.dumps({"type": "ack", "frame": header.frame}))
+        ticks.append((now, header.tick))
+        if header.echo in waiting:
+            waiting.discard(header.echo)
+            answers.append(1000 * now - header.echo)
 
 
 async def _all(url: str, world: str, players: int, seconds: float) -> list[dict[str, Any]]:

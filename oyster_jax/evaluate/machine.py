@@ -23,17 +23,21 @@ def versions() -> dict[str, str]:
     return found
 
 
+def cores() -> int:
+    """Returns how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def machine() -> dict[str, Any]:
     """Returns what computes: processor, cores that this process may use, devices, and how busy the machine is."""
     import jax
 
     described = _processor()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": described.get("model name", platform.processor()),
         "extensions": [name for name in _EXTENSIONS if name in described.get("flags", "").split()],
-        "cores": cores,
+        "cores": cores(),
         "devices": [device.device_kind for device in jax.devices()],
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }

@@ -45,7 +45,8 @@ def run(config: ExperimentConfig, folder: Path, data: Path | None = None, init_f
       config: the experiment.
       folder: of the run; its stages keep their checkpoints, metrics and samples there.
       data: the recording, `folder / "data"` unless given; made where it is not there.
-      init_from: parameters of a finished world to begin with instead of random ones.
+      init_from: parameters of a finished world to begin with instead of random ones. What it has no part of, as a world
+        without a camera has not, is drawn.
 
     Raises:
       StoppedError, DivergedError, CheckpointError, MeshError: see `fit`.
@@ -177,11 +178,12 @@ def _restored(init: Callable[[PRNGKey], Params], training: TrainConfig, folder: 
 
 
 def _begun(stage: Stage, init_from: Params | None, part: str) -> Stage:
-    """Lets a stage begin with parameters of a finished world."""
-    if init_from is None:
+    """Lets a stage begin with parameters of a finished world; modules that it does not have are drawn."""
+    if init_from is None or part not in init_from:
         return stage
     given = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), init_from[part])
     expected = jax.eval_shape(stage.init, jax.random.key(0))
-    if jax.tree.map(jnp.shape, given) != jax.tree.map(jnp.shape, expected):
+    shapes = jax.tree.map(jnp.shape, expected)
+    if shapes | jax.tree.map(jnp.shape, given) != shapes:
         raise ValueError(f"The {part} of the world to begin from has other shapes than this experiment's; match sizes.")
-    return dataclasses.replace(stage, init=lambda _: given)
+    return dataclasses.replace(stage, init=lambda key, init=stage.init: {**init(key), **given})

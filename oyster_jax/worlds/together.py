@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from oyster_jax.core.state import Status, WorldState
+from oyster_jax.evaluate.machine import cores
 from oyster_jax.session.errors import SessionError
 from oyster_jax.session.moment import Moment
 from oyster_jax.worlds.inside import ready, take
@@ -71,8 +72,8 @@ class Together:
         on_cores = jax.default_backend() == "cpu"
         self.sizes = (1,) if on_cores else SIZES
         # One more than cores: none of them idles while Python notes what became of a tick.
-        self.workers = min(_cores() + 1, CORES) if on_cores and _cores() > 1 else 1
-        self._rest = REST / _cores() if on_cores else 0.0
+        self.workers = min(threads() + 1, CORES) if on_cores and threads() > 1 else 1
+        self._rest = REST / threads() if on_cores else 0.0
         self.seconds: dict[int, float] = {}
         self.unequal: set[int] = set()
         self._batches = threading.Lock()
@@ -200,9 +201,9 @@ class Together:
         return np.random.default_rng(size).integers(count, size=(ticks, size)).astype(np.int32)
 
 
-def _cores() -> int:
+def threads() -> int:
     """Returns how many threads XLA computes with on a processor."""
-    return int(os.environ.get("NPROC") or os.process_cpu_count() or 1)
+    return int(os.environ.get("NPROC") or cores())
 
 
 def _equal(one: list[WorldState], other: list[WorldState]) -> bool:

@@ -66,7 +66,7 @@ class Served:
 @contextlib.contextmanager
 def serving(stage: Stage, data: Path, **options: Any) -> Iterator[Served]:
     """Serves a world for as long as the context lasts."""
-    config = ServeConfig(data=data, **{"limits": LIMITS} | options)
+    config = ServeConfig(data=data, **{"limits": LIMITS, **options})
     server, bound = Server(config, [stage]), bind(config.host, 0)
     port = bound.getsockname()[1]
     with server.beside(bound):

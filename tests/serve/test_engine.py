@@ -10,7 +10,7 @@ import pytest
 
 from oyster_jax.serve.engine import Engine, Ticked
 from oyster_jax.serve.limits import Limits
-from oyster_jax.serve.live import Live
+from oyster_jax.serve.live import Live, Role
 from oyster_jax.serve.metrics import Metrics
 from oyster_jax.serve.protocol import Input
 from oyster_jax.serve.stage import Stage
@@ -20,8 +20,10 @@ from oyster_jax.worlds.session import Session
 class Watching:
     """Somebody who looks at a session and notes what it is shown."""
 
-    def __init__(self, role="player"):
-        self.role, self.shown, self.events = role, [], []
+    role: Role = "player"
+
+    def __init__(self):
+        self.shown, self.events = [], []
 
     def show(self, shown):
         self.shown.append(shown)
@@ -58,10 +60,10 @@ def test_a_frame_answers_the_newest_input_that_its_tick_has_used(stage, tmp_path
             echoes, actions = [], []
             for before, during in ((1.0, 2.0), (None, 3.0), (None, None)):
                 if before is not None:
-                    live.press(Input(held=("left",), at=before))
+                    live.press(Input(held=["left"], at=before))
                 actions.append(live.begin(now=10.0))
                 if during is not None:
-                    live.press(Input(held=("right",), at=during))
+                    live.press(Input(held=["right"], at=during))
                 frame = live.session.step(actions[-1])
                 live.end([Ticked(frame=frame, readouts={}, error=None, began=10.0, seconds=0.001)], now=10.1)
                 echoes.append(watcher.shown[-1].echo)

@@ -13,7 +13,7 @@ from oyster_jax.serve.pacing import LARGEST, MEMORY, SMALLEST, Pace, Window
 from oyster_jax.serve.pictures import jpeg
 from oyster_jax.serve.protocol import Flag, FrameHeader, Kind
 from oyster_jax.worlds.session import Session
-from oyster_jax.worlds.together import REST, Together, _cores
+from oyster_jax.worlds.together import REST, Together, threads
 
 
 def test_a_header_is_64_bytes_and_comes_back_as_it_was():
@@ -158,4 +158,4 @@ def test_batches_are_chosen_by_what_they_cost(stage):
     together.workers = 2
     together.seconds = {1: 1.0, 2: 1.5, 4: 2.0, 8: 6.0}
     assert [together.size_for(count) for count in (1, 2, 3, 4, 5, 7, 9)] == [1, 2, 4, 4, 4, 4, 8]
-    assert together.cost(5) == pytest.approx(1.5 + 5 * REST / _cores())
+    assert together.cost(5) == pytest.approx(1.5 + 5 * REST / threads())

@@ -163,6 +163,13 @@ def test_training_can_begin_from_a_finished_world(run: Path, experiment: Experim
     stages.run(again, tmp_path, run / "data", init_from=params)
     _, same = stages.finished(again, tmp_path)
     jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-6), same, params)
+    # What the finished world does not have is drawn, and then trained as ever.
+    blind = {**params, "dynamics": {name: part for name, part in params["dynamics"].items() if name != "camera"}}
+    stages.run(again, tmp_path / "blind", run / "data", init_from=blind)
+    _, seeing = stages.finished(again, tmp_path / "blind")
+    assert jax.tree.structure(seeing) == jax.tree.structure(params)
+    kept = {name: part for name, part in seeing["dynamics"].items() if name != "camera"}
+    jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-6), kept, blind["dynamics"])
     other = dataclasses.replace(experiment, tokenizer=dataclasses.replace(experiment.tokenizer, features=32))
     with pytest.raises(ValueError, match="other shapes"):
         stages.run(other, tmp_path / "other", run / "data", init_from=params)
