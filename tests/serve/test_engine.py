@@ -35,6 +35,12 @@ class Watching:
         self.events.append((code, name, message))
 
 
+def ran(run):
+    """Runs a coroutine function where no other loop is: the browser's tests leave theirs in this thread."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(run())).result()
+
+
 @contextlib.asynccontextmanager
 async def played(stage, folder, count, engine):
     """Sessions in memory with a player each, who is shown their frames."""
@@ -72,7 +78,7 @@ def test_a_frame_answers_the_newest_input_that_its_tick_has_used(stage, tmp_path
             left, right = (stage.action(frozenset({held})) for held in ("left", "right"))
             assert actions == [left, right, right]
 
-    asyncio.run(run())
+    ran(run)
 
 
 def test_as_many_sessions_are_stepped_at_once_as_the_device_has_room_for(stage, tmp_path, monkeypatch):
@@ -108,4 +114,4 @@ def test_as_many_sessions_are_stepped_at_once_as_the_device_has_room_for(stage, 
                 state = stage.world.step(state, idle)
                 np.testing.assert_array_equal(shown.frame, stage.world.render(state))
 
-    asyncio.run(run())
+    ran(run)

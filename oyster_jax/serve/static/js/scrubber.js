@@ -39,7 +39,7 @@ export class Scrubber {
     }
   }
 
-  /** Whether the server is not yet at the place that was chosen last: frames from elsewhere must not move the handle. */
+  /** Whether the server is not yet where it was wanted last: frames from elsewhere must not move the handle. */
   get pending() {
     return this._going;
   }
