@@ -30,6 +30,7 @@ from oyster_jax.data.sources.procgen import Procgen
 from oyster_jax.evaluate.scaling_law import ScalingLaw
 from oyster_jax.files import write_whole
 from oyster_jax.models.dynamics import DynamicsConfig
+from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.drafts import frame_encoder
@@ -118,7 +119,7 @@ def sized(base: DynamicsConfig, width: int) -> DynamicsConfig:
     """Returns a dynamics of one width, without map or memory: a group more or a head more would be another dial."""
     return dataclasses.replace(
         base, features=width, heads=width // HEAD, groups=2, space_layers=1, head_depth=1, memory_heads=0, map=None,
-        camera=None,
+        camera=None, readouts=HeadsConfig(),
     )  # fmt: skip
 
 
