@@ -3,11 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from oyster_jax.worlds.generation import generate_rollouts as generate_rollouts
+    from oyster_jax.worlds.generation import render_rollouts as render_rollouts
     from oyster_jax.worlds.registry import load as load
     from oyster_jax.worlds.session import Session as Session
     from oyster_jax.worlds.world import World as World
 
 _LAZY = {
+    "generate_rollouts": "oyster_jax.worlds.generation",
+    "render_rollouts": "oyster_jax.worlds.generation",
     "load": "oyster_jax.worlds.registry",
     "Session": "oyster_jax.worlds.session",
     "World": "oyster_jax.worlds.world",

@@ -1,8 +1,9 @@
-"""Proves that nothing a session acknowledged is lost, no frame is ever silently wrong, and training survives.
+"""Proves that sessions lose nothing, that no frame is silently wrong, that training and generating survive.
 
     tools/torture kill            kill -9 at random moments, 100 times in a row on one session
     tools/torture damage          250 random damages to the files of a finished session, in each kind of file
     tools/torture full            a disk that fills up while a session is lived, and is freed again
+    tools/torture generate        kill -9 at ten random moments of one generation, with one device and with eight
     tools/torture meshes          the same training on 1 device, 8 devices cut in three ways, and 4 processes
     tools/torture launch          a run of 4 processes, killed ten times in a row, hung and stopped
 
@@ -20,6 +21,7 @@ from typing import Annotated
 
 import torture_damage
 import torture_full
+import torture_generate
 import torture_kill
 import torture_launch
 import torture_meshes
@@ -75,6 +77,20 @@ class Full:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Generate:
+    """Kills a generation with SIGKILL at random moments, goes on each time, and compares it with an undisturbed one."""
+
+    times: Annotated[int, tyro.conf.arg(metavar="N")] = 10
+    """How often."""
+    seed: int = 0
+    """Of when."""
+    world: Path | None = None
+    """Folder of the world, a tiny one with random weights unless given."""
+    folder: Path | None = None
+    """Where to keep both generations, which must not be there yet; a temporary one unless given."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Meshes:
     """Trains `configs/coinrun_tiny.py` on different meshes, and compares the losses of all steps."""
 
@@ -100,6 +116,7 @@ type Command = (
     Annotated[Kill, tyro.conf.subcommand("kill")]
     | Annotated[Damage, tyro.conf.subcommand("damage")]
     | Annotated[Full, tyro.conf.subcommand("full")]
+    | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Meshes, tyro.conf.subcommand("meshes")]
     | Annotated[Launch, tyro.conf.subcommand("launch")]
 )
@@ -136,6 +153,13 @@ def run_full(command: Full, world: Path, folder: Path) -> bool:
     return all(one.losses.fine for one in found)
 
 
+def run_generate(command: Generate, world: Path, folder: Path) -> bool:
+    """Returns whether all was well."""
+    outcome = torture_generate.kill(world, folder, times=command.times, seed=command.seed)
+    print(outcome.sentence)
+    return outcome.fine
+
+
 @contextlib.contextmanager
 def _folder(kept: Path | None) -> Iterator[Path]:
     if kept is not None:
@@ -165,6 +189,8 @@ def main() -> int:
                 fine = run_damage(command, _world(command.world, folder), folder)
             case Full():
                 fine = run_full(command, _world(command.world, folder), folder)
+            case Generate():
+                fine = run_generate(command, _world(command.world, folder), folder)
             case Meshes():
                 fine = torture_meshes.compare(folder, steps=command.steps)
             case Launch():

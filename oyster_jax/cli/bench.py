@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from oyster_jax.cli.bench_generate import Generate, generate
 from oyster_jax.cli.bench_serving import Photon, Players, Together, photon, players, together
 from oyster_jax.cli.bench_training import Train, TrainDynamics, TrainTokenizer, train
 from oyster_jax.cli.cores import use_one_core
@@ -99,6 +100,7 @@ type Config = (
     | Annotated[Photon, tyro.conf.subcommand("photon")]
     | Annotated[Together, tyro.conf.subcommand("together")]
     | Annotated[Players, tyro.conf.subcommand("players")]
+    | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[TrainTokenizer, tyro.conf.subcommand("train-tokenizer")]
     | Annotated[TrainDynamics, tyro.conf.subcommand("train-dynamics")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
@@ -123,6 +125,8 @@ def main(config: Config) -> int:
             _print_figures(lambda: _levers(config))
         case Products():
             _print_figures(lambda: _products(config))
+        case Generate():
+            _print_figures(lambda: generate(config))
         case Together():
             _print_figures(lambda: together(config))
         case Players():

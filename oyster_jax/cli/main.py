@@ -12,6 +12,7 @@ VERBS = {
     "serve": "Serves worlds to browsers and programs, for one or many players.",
     "connect": "Plays on a server from the terminal, or measures what one gets from it.",
     "rollout": "Simulates a world under given actions and writes the clip.",
+    "generate": "Generates episodes in bulk, labelled and in arrays, on all devices.",
     "session": "Lives in a world; shows, replays, branches, verifies and exports what was lived.",
     "worlds": "Lists the installed worlds, or shows the card of one.",
     "record": "Records a dataset from a simulator.",
@@ -80,10 +81,11 @@ def _sentence(error: Exception) -> str | None:
     """Returns what to tell the user about an error that is of their making, or None for one that is ours."""
     from oyster_jax.cli.errors import UsageError
     from oyster_jax.data.errors import DatasetError
+    from oyster_jax.generate.errors import GenerateError
     from oyster_jax.session.errors import SessionError
     from oyster_jax.worlds.errors import WorldError
 
-    kinds: list[type[Exception]] = [UsageError, DatasetError, SessionError, WorldError]
+    kinds: list[type[Exception]] = [UsageError, DatasetError, GenerateError, SessionError, WorldError]
     # These modules import much: who has not used them cannot have met their errors.
     known = (
         ("train.checkpoint", "CheckpointError"),

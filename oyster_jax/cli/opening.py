@@ -1,11 +1,16 @@
 """Opening a world for a verb: loaded, with its sampler set, and with what JAX compiles kept on disk."""
 
+import os
+
 import jax
 
 from oyster_jax.cli.errors import UsageError
 from oyster_jax.evaluate.held_out import cache_home
 from oyster_jax.worlds.registry import load
 from oyster_jax.worlds.world import World
+
+#: XLA's own way to be told of virtual devices; whoever uses it is not overruled.
+_DEVICES_FLAG = "xla_force_host_platform_device_count"
 
 
 def open_world(name: str, steps: int | None = None) -> World:
@@ -30,3 +35,22 @@ def keep_compiled() -> None:
     if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore[reportAttributeAccessIssue]
         jax.config.update("jax_compilation_cache_dir", str(cache_home() / "xla"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def split_cpu(devices: int | None) -> None:
+    """Takes the CPU for so many devices, one a core unless given: each then computes without waiting for the others.
+
+    Raises:
+      UsageError: the number is too small, or comes too late.
+    """
+    if devices is not None and devices < 1:
+        raise UsageError(f"--devices must be at least 1, but was {devices}.")
+    if devices is None and _DEVICES_FLAG in os.environ.get("XLA_FLAGS", ""):
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        jax.config.update("jax_num_cpu_devices", devices or cores)
+    except RuntimeError as error:
+        # Of a program that calls this verb after it has computed something.
+        if devices is not None and devices != jax.local_device_count():
+            raise UsageError("--devices can be chosen only before anything is computed.") from error

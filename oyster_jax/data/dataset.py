@@ -3,26 +3,27 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from array_record.python import array_record_module  # pyright: ignore[reportAttributeAccessIssue]
 
 from oyster_jax.core.spec import WorldSpec
-from oyster_jax.data import codec
+from oyster_jax.data.array_storage import ArrayStorage
 from oyster_jax.data.episode import Episode
 from oyster_jax.data.errors import DatasetError
-from oyster_jax.data.manifest import Manifest, digest, read_manifest
+from oyster_jax.data.manifest import ARRAYS, Manifest, digest, read_manifest
+from oyster_jax.data.record_storage import RecordStorage
 
 
 class EpisodeDataset:
     """The episodes of a folder, by index; safe to pickle and to read from several threads.
 
+    Recordings lie in ArrayRecord files, episodes that a world generated in zarr arrays; both read alike.
+
     Opening it checks that every shard is there and has its size; reading checks the checksums of what is read;
     `verify` checks everything.
 
     Args:
-      folder: what `DatasetWriter` wrote.
+      folder: what `DatasetWriter` or `oyster generate` wrote.
 
     Raises:
       DatasetError: the manifest is missing or unreadable, or a shard is missing or of the wrong size.
@@ -31,11 +32,8 @@ class EpisodeDataset:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self.manifest: Manifest = read_manifest(self.folder)
-        self._readers: dict[int, Any] = {}
-        counts = [len(shard.lengths) for shard in self.manifest.shards]
         #: Ticks of every episode, int32 `[episodes]`.
         self.lengths = np.concatenate([np.asarray(shard.lengths, np.int32) for shard in self.manifest.shards])
-        self._first = np.concatenate([[0], np.cumsum(counts)])
         for shard in self.manifest.shards:
             path = self.folder / shard.name
             if not path.is_file():
@@ -44,9 +42,8 @@ class EpisodeDataset:
                 raise DatasetError(
                     f"{path} has {size} bytes, but its manifest says {shard.bytes}; restore it or record again."
                 )
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_readers": {}}
+        kind = ArrayStorage if self.manifest.storage == ARRAYS else RecordStorage
+        self._storage = kind(self.folder, self.manifest)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -58,8 +55,8 @@ class EpisodeDataset:
           DatasetError: its bytes are damaged.
           IndexError: there is no such episode.
         """
-        record, where = self._record(index)
-        return codec.decode(record, where=where)
+        self._check(index)
+        return self._storage.episode(index)
 
     def __iter__(self) -> Iterator[Episode]:
         return (self[index] for index in range(len(self)))
@@ -99,8 +96,8 @@ class EpisodeDataset:
         Raises:
           DatasetError: what was read is damaged, or the window does not lie within the episode.
         """
-        record, where = self._record(index)
-        return codec.decode_window(record, start, length, names or self.content, where=where)
+        self._check(index)
+        return self._storage.window(index, start, length, names or self.content)
 
     def verify(self) -> None:
         """Checks the digest of every shard and decodes every episode.
@@ -119,32 +116,6 @@ class EpisodeDataset:
                     f"{self.lengths[index]}; record again."
                 )
 
-    def _record(self, index: int) -> tuple[bytes, str]:
+    def _check(self, index: int) -> None:
         if not 0 <= index < len(self):
             raise IndexError(f"{self.folder} has episodes 0 to {len(self) - 1}, not {index}.")
-        number = int(np.searchsorted(self._first, index, side="right")) - 1
-        shard = self.manifest.shards[number]
-        path = self.folder / shard.name
-        where = f"Episode {index} in {path}"
-        try:
-            record = self._reader(number).read([index - int(self._first[number])])[0]
-        except (RuntimeError, IndexError, OSError) as error:
-            reason = str(error).splitlines()[0] if str(error) else repr(error)
-            raise DatasetError(f"{where} cannot be read ({reason}); restore the file or record again.") from error
-        return record, where
-
-    def _reader(self, number: int) -> Any:
-        reader = self._readers.get(number)
-        if reader is None:
-            shard = self.manifest.shards[number]
-            path = self.folder / shard.name
-            reader = array_record_module.ArrayRecordReader(
-                str(path), "readahead_buffer_size:0,max_parallelism:0", file_reader_buffer_size=2**15
-            )
-            if reader.num_records() != len(shard.lengths):
-                raise DatasetError(
-                    f"{path} holds {reader.num_records()} episodes, but its manifest says {len(shard.lengths)}; "
-                    "restore it or record again."
-                )
-            self._readers[number] = reader
-        return reader

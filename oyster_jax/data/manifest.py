@@ -13,6 +13,9 @@ from oyster_jax.data.errors import DatasetError
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 
+#: How the episodes of a dataset lie on disk: in ArrayRecord files, or in zarr arrays.
+RECORDS, ARRAYS = "array_record", "zarr"
+
 TRAINING = "training"
 HELD_OUT = "held-out"
 
@@ -78,7 +81,10 @@ class Provenance:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Shard:
-    """One file of episodes: its name, size in bytes, sha256 and the ticks of each episode in it."""
+    """One file of episodes: its name, size in bytes, sha256 and the ticks of each episode in it.
+
+    Where the arrays of an episode lie in several files, one of these stands for them and has the ticks.
+    """
 
     name: str
     bytes: int
@@ -94,11 +100,13 @@ class Manifest:
       provenance: where it comes from.
       content: the names of the arrays that every episode holds.
       shards: its files in order.
+      storage: `RECORDS` or `ARRAYS`.
     """
 
     provenance: Provenance
     content: tuple[str, ...]
     shards: tuple[Shard, ...]
+    storage: str = RECORDS
 
     @property
     def spec(self) -> WorldSpec:
@@ -121,6 +129,7 @@ class Manifest:
         return {
             "schema_version": SCHEMA_VERSION,
             **provenance,
+            "storage": self.storage,
             "content": list(self.content),
             "episodes": self.episodes,
             "frames": self.frames,
@@ -139,7 +148,11 @@ class Manifest:
         levels = given["levels"]
         given |= {"spec": WorldSpec.from_json(given["spec"]), "levels": None if levels is None else tuple(levels)}
         shards = tuple(Shard(**shard | {"lengths": tuple(shard["lengths"])}) for shard in data["shards"])
-        manifest = cls(provenance=Provenance(**given), content=tuple(data["content"]), shards=shards)
+        # Recordings from before there were arrays say nothing of it.
+        storage = data.get("storage", RECORDS)
+        if storage not in (RECORDS, ARRAYS):
+            raise ValueError(f"its storage '{storage}' is unknown")
+        manifest = cls(provenance=Provenance(**given), content=tuple(data["content"]), shards=shards, storage=storage)
         if (manifest.episodes, manifest.frames) != (data["episodes"], data["frames"]):
             raise ValueError("its counts of episodes and frames do not agree with its shards")
         return manifest
@@ -155,6 +168,10 @@ def read_manifest(folder: Path) -> Manifest:
     if not path.is_file():
         if any(folder.glob("episodes-*")):
             raise DatasetError(f"{folder} holds an unfinished recording (no {MANIFEST}); delete it and record again.")
+        if (folder / "zarr.json").is_file():
+            raise DatasetError(
+                f"{folder} holds an unfinished generation (no {MANIFEST}); give the command that began it once more."
+            )
         raise DatasetError(f"{folder} is not a dataset: it has no {MANIFEST}. Give the folder that `record` wrote.")
     try:
         data = json.loads(path.read_text())

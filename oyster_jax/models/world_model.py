@@ -148,7 +148,12 @@ class WorldNetwork:
         With a map that is the one that the state holds, drawn when its latent was: whoever exchanges the latent of such
         a state has to exchange `cache["frame"]` too.
         """
-        return state.cache["frame"] if self.dynamics.map else self._rendered(params, state.latent)
+        return state.cache["frame"] if self.dynamics.map else self.rendered(params, state.latent)
+
+    def rendered(self, params: Params, latent: Latent) -> Frame:
+        """Returns the frame that a latent shows, whatever state it comes from."""
+        renderer = tokenizer.bind(self.tokenizer, params["tokenizer"]).renderer
+        return tokenizer.as_frames(renderer(latent))
 
     def readouts(self, params: Params, state: WorldState) -> dict[str, Array]:
         """Returns what the heads said of this tick.
@@ -266,11 +271,7 @@ class WorldNetwork:
         """Returns the state, with its frame in it if there is a map: the next tick puts that on it."""
         if not self.dynamics.map:
             return state
-        return state.replace(cache=state.cache | {"frame": self._rendered(params, state.latent)})
-
-    def _rendered(self, params: Params, latent: Latent) -> Frame:
-        renderer = tokenizer.bind(self.tokenizer, params["tokenizer"]).renderer
-        return tokenizer.as_frames(renderer(latent))
+        return state.replace(cache=state.cache | {"frame": self.rendered(params, state.latent)})
 
     def _position(self, state: WorldState) -> Array:
         return state.memory["position"] + state.memory["motion"]

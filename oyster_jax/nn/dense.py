@@ -70,10 +70,9 @@ class Dense(nnx.Module):
         if rules.ways("heads") == 1:
             return jnp.split(self(x), ends[:-1], axis=-1)
         kernel = self.kernel[...].astype(x.dtype)
-        parts = [kernel[:, end - size : end] for size, end in zip(sizes, ends, strict=True)]
-        exchanged = [rules.constrain(part, "gathered", "heads") for part in parts]
-        whole = [rules.constrain(part, None, "heads") for part in exchanged]
-        return [rules.constrain(_mapped(x, part), "heads") for part in whole]
+        columns = [kernel[:, end - size : end] for size, end in zip(sizes, ends, strict=True)]
+        cut = [_passing(part, ("stored", None), ("gathered", "heads"), (None, "heads")) for part in columns]
+        return [rules.constrain(_mapped(x, part), "heads") for part in cut]
 
     def join(self, parts: Sequence[Float[Array, "..."]]) -> Float[Array, "... out"]:
         """Maps parts that lie side by side in the input, as `split` cuts them; for a layer without a bias."""
@@ -82,9 +81,18 @@ class Dense(nnx.Module):
         ends = list(itertools.accumulate(part.shape[-1] for part in parts))
         kernel = self.kernel[...].astype(parts[0].dtype)
         rows = [kernel[end - part.shape[-1] : end] for part, end in zip(parts, ends, strict=True)]
-        exchanged = [rules.constrain(part, "heads", "gathered") for part in rows]
-        whole = [rules.constrain(part, "heads", None) for part in exchanged]
-        return functools.reduce(jnp.add, map(_mapped, parts, whole))
+        cut = [_passing(part, (None, "stored"), ("heads", "gathered"), ("heads", None)) for part in rows]
+        return functools.reduce(jnp.add, map(_mapped, parts, cut))
+
+
+def _passing(kernel: Array, *ways: tuple[str | None, str | None]) -> Array:
+    """Returns a part of a kernel, cut in the last of these ways, after it was cut in each of the others.
+
+    So its own piece is taken out first, exchanged along `tensor`, and only then put together along `fsdp`.
+    """
+    for axes in ways:
+        kernel = rules.constrain(kernel, *axes)
+    return kernel
 
 
 def _mapped(x: Float[Array, "... in"], kernel: Float[Array, "in out"]) -> Float[Array, "... out"]:

@@ -93,6 +93,17 @@ def test_levers_and_products_are_measured(world, capsys):
     assert any("x16x" in line["name"] for line in lines)
 
 
+def test_generating_is_measured_beside_the_same_without_storage(world, tmp_path, capsys):
+    options = ("--episodes", 4, "--ticks", 20, "--block", 2, "--rounds", 2, "--out", tmp_path)
+    assert run("generate", "--world", world, *options) == 0
+    lines = lines_of(capsys)
+    value = {line["name"]: line["value"] for line in lines}
+    assert list(value) == [f"generate.{name}" for name in ("plain.rate", "stored.rate", "share", "bytes", "memory")]
+    assert value["generate.bytes"] > 100
+    assert lines[0]["conditions"]["episodes"] == 4
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("part", ["tokenizer", "dynamics"])
 def test_training_is_measured_beside_the_peak(part, tmp_path, capsys, monkeypatch):
     pytest.importorskip("procgen_gym")
@@ -120,6 +131,7 @@ def test_training_is_measured_beside_the_peak(part, tmp_path, capsys, monkeypatc
         (("batch", "--sizes", 0), "at least one world"),
         (("start", "--starts", 0), "--starts must be at least one"),
         (("levers", "--rounds", 0), "--rounds must be at least one"),
+        (("generate", "--rounds", 0), "--rounds must be at least one"),
         (("compare", "no-file", "no-file"), "no-file"),
         (("train-dynamics", "no-file.py"), "There is no configuration file no-file.py"),
         (("train-tokenizer", "--updates", 0), "At least one update"),
