@@ -18,8 +18,8 @@ def get_config(frame: int = 64) -> ExperimentConfig:
         frame,
         frames=100_000_000,
         steps=150_000,
-        batch=1024,
+        batch=256,
         window=64,
         learning_rate=4e-4,
-        mesh=MeshConfig(fsdp=128),
+        mesh=MeshConfig(fsdp=64, tensor=2),
     )

@@ -142,8 +142,10 @@ def _trips(line: str, computations: Mapping[str, list[str]]) -> int:
 
 def _group(line: str, devices: int) -> Sequence[int]:
     """Returns the devices of one group of an exchange, as places in the mesh."""
-    if (pairs := re.search(r"source_target_pairs=\{\{(\d+),(\d+)\}", line)) is not None:
-        return int(pairs[1]), int(pairs[2])
+    if (pairs := re.search(r"source_target_pairs=\{(.*?)\}\}", line)) is not None:
+        # Some devices may pass on to themselves.
+        ends = [(int(one), int(other)) for one, other in re.findall(r"\{(\d+),(\d+)", pairs[0])]
+        return next((pair for pair in ends if pair[0] != pair[1]), ())
     named = re.search(r"replica_groups=mesh\[(.*?)\] \{(.*?)\}", line)
     if named is not None:
         return _named_group(named[1], named[2], line)

@@ -21,10 +21,15 @@ from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.dynamics import dynamics_loss
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.program import train_program
+from oyster_jax.train.step import Loss
 from oyster_jax.typing import Array, Params, PRNGKey
 
 #: Ticks that a planned rollout advances in one call.
 TICKS = 64
+
+#: Windows of the batch that costs are counted on: all of them grow with the batch, of which every fourth row learns
+#: larger steps.
+_COUNTED = 8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,39 +79,24 @@ def training(experiment: ExperimentConfig, config: TrainConfig, mesh: Mesh) -> P
     Raises:
       MeshError: the batch does not come out even.
     """
-    spec = experiment.recording.source.spec
-
-    def init(key: PRNGKey) -> Params:
-        return dynamics.init(experiment.dynamics, key)
-
-    def loss(params: Params, batch: Any, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
-        return dynamics_loss(experiment.dynamics, experiment.dynamics_loss, spec, params, batch, key)
-
+    init, loss = _parts(experiment)
     program = train_program(init, loss, config, mesh)
     batch = program.abstract_batch(batch_shapes(experiment, config.batch, config.window))
-    params, optimizer = program.state.params, config.optimizer.build(config.steps)
-    once = functools.partial(_loss_flops, loss, params, batch_shapes(experiment, config.batch, config.window))
-
-    def update(gradient: Any, moments: Any, params: Params) -> Any:
-        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-            return optimizer.update(gradient, moments, params)
-
-    update_flops = matmul_flops(update, params, program.state.optimizer, params)
-    part = config.batch // config.accumulate
+    costs = _costs(experiment, dataclasses.replace(config, batch=_COUNTED, accumulate=1))
     return Program(
         name="train",
         mesh=mesh,
         lower=lambda: program.step.lower(program.state, batch),
         arguments={
-            "parameters": params,
+            "parameters": program.state.params,
             "average": program.state.average,
             "optimizer": program.state.optimizer,
             "batch": batch,
         },
-        activations=_kept(loss, params, experiment, part, config) // batch_ways(mesh),
-        gradients=bytes_on_device(_placed(mesh, params)),
-        model_flops=once(LayersConfig()),
-        device_flops=once(config.layers) + update_flops,
+        activations=costs.kept * config.batch // (_COUNTED * config.accumulate * batch_ways(mesh)),
+        gradients=bytes_on_device(_with(program.state.params, rules.update_shardings(mesh, program.state.params))),
+        model_flops=costs.model * config.batch // _COUNTED,
+        device_flops=costs.device * config.batch // _COUNTED + costs.update,
         rows=config.batch,
         ticks=config.window,
         layers=config.layers,
@@ -122,11 +112,11 @@ def rolling(experiment: ExperimentConfig, mesh: Mesh, worlds: int, ticks: int = 
       worlds: how many at once, over all devices.
       ticks: that each advances.
     """
-    network, key = experiment.network, jax.eval_shape(lambda: jax.random.key(0))
+    network = experiment.network
     row = NamedSharding(mesh, PartitionSpec(rules.RULES["batch"]))
-    params = jax.eval_shape(network.init, key)
+    params = jax.eval_shape(network.init, _key())
     params = _with(params, rules.param_shardings(mesh, params, logical="heads"))
-    states = jax.eval_shape(jax.vmap(network.reset, (None, 0)), params, jax.ShapeDtypeStruct((worlds,), key.dtype))
+    states = jax.eval_shape(jax.vmap(network.reset, (None, 0)), params, jax.ShapeDtypeStruct((worlds,), _key().dtype))
     states = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=row), states)
     actions = jax.ShapeDtypeStruct((worlds, ticks), jnp.int32, sharding=row)
 
@@ -162,7 +152,7 @@ def rolling(experiment: ExperimentConfig, mesh: Mesh, worlds: int, ticks: int = 
 
 def rolling_tensor(experiment: ExperimentConfig, topology: Topology) -> int:
     """Returns by how many ways devices must share a world, so that parameters take at most half of their memory."""
-    params = jax.eval_shape(experiment.network.init, jax.eval_shape(lambda: jax.random.key(0)))
+    params = jax.eval_shape(experiment.network.init, _key())
     half = usable_memory(topology.peaks.name, topology.devices[0]) / 2
     whole = sum(map(_size, jax.tree.leaves(params)))
     heads = experiment.dynamics.heads
@@ -193,6 +183,73 @@ def bytes_on_device(tree: Any) -> int:
     return sum(_size(jax.ShapeDtypeStruct(leaf.sharding.shard_shape(leaf.shape), leaf.dtype)) for leaf in leaves)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Costs:
+    """What a batch of `_COUNTED` windows costs.
+
+    Attributes:
+      model: operations of the loss and its gradient.
+      device: the same with what is computed again.
+      update: operations of the optimizer.
+      kept: bytes that the way forward keeps for the way back.
+    """
+
+    model: int
+    device: int
+    update: int
+    kept: int
+
+
+@functools.cache
+def _costs(experiment: ExperimentConfig, config: TrainConfig) -> _Costs:
+    init, loss = _parts(experiment)
+    params = jax.eval_shape(init, _key())
+    optimizer = config.optimizer.build(config.steps)
+    batch, twice = (batch_shapes(experiment, times * config.batch, config.window) for times in (1, 2))
+
+    def flops(layers: LayersConfig) -> int:
+        with layered(dataclasses.replace(layers, unroll=False)):
+            return matmul_flops(jax.grad(loss, has_aux=True), params, batch, _key())
+
+    def update(gradient: Any, moments: Any, params: Params) -> Any:
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+            return optimizer.update(gradient, moments, params)
+
+    def kept(batch: Any) -> int:
+        def forward(params: Any, batch: Any, key: PRNGKey) -> Any:
+            return jax.vjp(lambda params: loss(params, batch, key)[0], params)[1]
+
+        with layered(dataclasses.replace(config.layers, unroll=False)):
+            return sum(map(_size, jax.tree.leaves(jax.eval_shape(forward, params, batch, _key()))))
+
+    return _Costs(
+        model=flops(LayersConfig()),
+        device=flops(config.layers),
+        update=matmul_flops(update, params, jax.eval_shape(optimizer.init, params), params),
+        # What is kept of parameters does not grow with the batch, so it falls out of the difference.
+        kept=kept(twice) - kept(batch),
+    )
+
+
+@functools.cache
+def _key() -> Any:
+    """Returns the shape of a key."""
+    return jax.eval_shape(lambda: jax.random.key(0))
+
+
+def _parts(experiment: ExperimentConfig) -> tuple[Callable[[PRNGKey], Params], Loss]:
+    """Returns what draws the parameters of the dynamics, and its loss."""
+    spec = experiment.recording.source.spec
+
+    def init(key: PRNGKey) -> Params:
+        return dynamics.init(experiment.dynamics, key)
+
+    def loss(params: Params, batch: Any, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
+        return dynamics_loss(experiment.dynamics, experiment.dynamics_loss, spec, params, batch, key)
+
+    return init, loss
+
+
 def _size(leaf: Any) -> int:
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         leaf = jax.eval_shape(jax.random.key_data, leaf)
@@ -201,32 +258,3 @@ def _size(leaf: Any) -> int:
 
 def _with(tree: Any, shardings: Any) -> Any:
     return jax.tree.map(lambda x, where: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where), tree, shardings)
-
-
-def _placed(mesh: Mesh, params: Any) -> Any:
-    """Returns the shapes of a gradient, placed as updates are."""
-    return _with(params, rules.update_shardings(mesh, params))
-
-
-def _loss_flops(loss: Any, params: Any, batch: Any, layers: LayersConfig) -> int:
-    """Returns the operations of a loss and its gradient."""
-    with layered(dataclasses.replace(layers, unroll=False)):
-        return matmul_flops(jax.grad(loss, has_aux=True), params, batch, jax.random.key(0))
-
-
-def _kept(loss: Any, params: Any, experiment: ExperimentConfig, rows: int, config: TrainConfig) -> int:
-    """Returns the bytes, over all devices, of what the way forward keeps for the way back.
-
-    What is kept of parameters does not grow with the batch, so it falls out of the difference of two batches.
-    """
-
-    def residuals(rows: int) -> int:
-        def forward(params: Any, batch: Any, key: PRNGKey) -> Any:
-            return jax.vjp(lambda params: loss(params, batch, key)[0], params)[1]
-
-        with layered(dataclasses.replace(config.layers, unroll=False)):
-            batch = batch_shapes(experiment, rows, config.window)
-            kept = jax.eval_shape(forward, params, batch, jax.eval_shape(lambda: jax.random.key(0)))
-        return sum(map(_size, jax.tree.leaves(kept)))
-
-    return residuals(2 * rows) - residuals(rows)

@@ -99,3 +99,15 @@ def test_without_the_compiler_the_extra_is_named(tmp_path):
     done = plan(TINY, "--topology", "v5e:2x2", folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "pip install oyster-jax[tpu]" in done.stderr
+
+
+@compiler
+def test_a_sweep_compiles_what_promises_most_and_ranks_it(tmp_path):
+    options = ("--sweep", "--tries", 2, "--effort", "O0", "--only", "train", "--out", "found")
+    done = plan(TINY, "--topology", "v5e:2x2", *options, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "found" / "plan.json").read_text())
+    best, other = found["sweep"]
+    assert best["roofline"]["frames_per_second"] >= other["roofline"]["frames_per_second"]
+    assert found["programs"][0]["mesh"] == best["mesh"]
+    assert "2 meshes and batches compiled" in done.stdout
