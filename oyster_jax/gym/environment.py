@@ -47,7 +47,7 @@ class WorldEnv(gymnasium.Env[np.ndarray, np.int64]):
         check_render_mode(render_mode)
         self.world = opened(world)
         self.render_mode = render_mode
-        self.metadata = {**self.metadata, "render_fps": self.world.spec.frame.rate}  # pyright: ignore
+        self.metadata = {**self.metadata, "render_fps": self.world.spec.frame.rate}  # pyright: ignore[reportIncompatibleVariableOverride]
         self.observation_space = gymnasium.spaces.Box(0, 255, self.world.spec.frame.shape, np.uint8)
         self.action_space = gymnasium.spaces.Discrete(self.world.spec.action.count)
         self._starts = starts_of(self.world, prompts, context)

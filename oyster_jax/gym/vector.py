@@ -72,7 +72,7 @@ class WorldVectorEnv(gymnasium.vector.VectorEnv):
         self.max_episode_steps, self.autoreset_mode = max_episode_steps, AutoresetMode(autoreset_mode)
         spec = self.world.spec
         about = {"render_fps": spec.frame.rate, "autoreset_mode": self.autoreset_mode}
-        self.metadata = {**self.metadata, **about}  # pyright: ignore
+        self.metadata = {**self.metadata, **about}  # pyright: ignore[reportIncompatibleVariableOverride]
         self.single_observation_space = gymnasium.spaces.Box(0, 255, spec.frame.shape, np.uint8)
         self.single_action_space = gymnasium.spaces.Discrete(spec.action.count)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
