@@ -31,7 +31,7 @@ class WorldEnv(gymnasium.Env[np.ndarray, np.int64]):
       ValueError: the render mode is unknown.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {  # pyright: ignore[reportIncompatibleVariableOverride]
+    metadata: ClassVar[dict[str, Any]] = {  # pyright: ignore[reportAttributeAccessIssue, reportIncompatibleVariableOverride]
         "render_modes": list(RENDER_MODES),
         "render_fps": 15,
     }
@@ -47,7 +47,7 @@ class WorldEnv(gymnasium.Env[np.ndarray, np.int64]):
         check_render_mode(render_mode)
         self.world = opened(world)
         self.render_mode = render_mode
-        self.metadata = {**self.metadata, "render_fps": self.world.spec.frame.rate}  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.metadata = {**self.metadata, "render_fps": self.world.spec.frame.rate}  # pyright: ignore[reportAttributeAccessIssue, reportIncompatibleVariableOverride]
         self.observation_space = gymnasium.spaces.Box(0, 255, self.world.spec.frame.shape, np.uint8)
         self.action_space = gymnasium.spaces.Discrete(self.world.spec.action.count)
         self._starts = starts_of(self.world, prompts, context)

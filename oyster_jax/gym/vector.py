@@ -47,7 +47,7 @@ class WorldVectorEnv(gymnasium.vector.VectorEnv):
       ValueError: an option is unknown or out of range.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {  # pyright: ignore[reportIncompatibleVariableOverride]
+    metadata: ClassVar[dict[str, Any]] = {  # pyright: ignore[reportAttributeAccessIssue, reportIncompatibleVariableOverride]
         "render_modes": list(RENDER_MODES),
         "render_fps": 15,
     }
@@ -72,7 +72,7 @@ class WorldVectorEnv(gymnasium.vector.VectorEnv):
         self.max_episode_steps, self.autoreset_mode = max_episode_steps, AutoresetMode(autoreset_mode)
         spec = self.world.spec
         about = {"render_fps": spec.frame.rate, "autoreset_mode": self.autoreset_mode}
-        self.metadata = {**self.metadata, **about}  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.metadata = {**self.metadata, **about}  # pyright: ignore[reportAttributeAccessIssue, reportIncompatibleVariableOverride]
         self.single_observation_space = gymnasium.spaces.Box(0, 255, spec.frame.shape, np.uint8)
         self.single_action_space = gymnasium.spaces.Discrete(spec.action.count)
         self.observation_space = batch_space(self.single_observation_space, num_envs)

@@ -61,7 +61,8 @@ def test_groups_of_one_device_exchange_nothing():
 
 
 def test_neighbours_that_pass_on_are_found():
-    line = "%p = (f32[4]{0}, f32[4]{0}, u32[]) collective-permute-start(%x), channel_id=1, source_target_pairs={{0,0},{0,2}}"
+    pairs = "source_target_pairs={{0,0},{0,2}}"
+    line = f"%p = (f32[4]{{0}}, f32[4]{{0}}, u32[]) collective-permute-start(%x), channel_id=1, {pairs}"
     text = f"ENTRY %main (param: f32[4]) -> f32[4] {{\n  {line}\n}}\n"
     (found,) = exchanges(text, MESH)
     assert (found.kind, found.axes, found.bytes) == ("collective-permute", "fsdp", 16)
