@@ -175,7 +175,7 @@ def test_law_6_a_row_does_not_depend_on_its_neighbours(params: Any) -> None:
     shuffled = run(params, jax.tree.map(lambda x: x[order], states), actions[order])[1]
     np.testing.assert_array_equal(shuffled, frames[order])
     alone = _rollout()(params, jax.tree.map(lambda x: x[5], states), actions[5])[1]
-    # A batched product may be summed in another order: a step of one in a pixel of 255 is allowed, no more.
+    # A batched product may be summed in another order: a step of two in a pixel of 255 is allowed, no more.
     assert np.abs(np.asarray(alone, np.int32) - np.asarray(frames[5], np.int32)).max() <= 2
 
 
