@@ -175,7 +175,8 @@ def test_law_6_a_row_does_not_depend_on_its_neighbours(params: Any) -> None:
     shuffled = run(params, jax.tree.map(lambda x: x[order], states), actions[order])[1]
     np.testing.assert_array_equal(shuffled, frames[order])
     alone = _rollout()(params, jax.tree.map(lambda x: x[5], states), actions[5])[1]
-    # A batched product may be summed in another order: a step of two in a pixel of 255 is allowed, no more.
+    # A batched product may be summed in another order. By how much depends on the processor: a step of one in a pixel
+    # of 255 on some, of two on others.
     assert np.abs(np.asarray(alone, np.int32) - np.asarray(frames[5], np.int32)).max() <= 2
 
 
@@ -228,7 +229,7 @@ def test_law_6_a_sharded_rollout_equals_a_single_device_one(mapped: bool) -> Non
     # See test_law_6_a_row_does_not_depend_on_its_neighbours. The map keeps whole pixel values and tells seen from
     # unseen places, so that with one a last bit may grow: here to a few pixels in a hundred within six ticks.
     assert share < 0.1
-    assert mapped or largest <= 2
+    assert mapped or largest <= 1
 
 
 def test_law_7_a_tick_compiles_once_and_does_not_copy_its_cache(params: Any, state: WorldState) -> None:
