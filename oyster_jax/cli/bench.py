@@ -126,6 +126,9 @@ def main(config: Config) -> int:
         case Products():
             _print_figures(lambda: _products(config))
         case Generate():
+            from oyster_jax.cli.opening import split_cpu
+
+            split_cpu(config.devices)
             _print_figures(lambda: generate(config))
         case Together():
             _print_figures(lambda: together(config))
