@@ -43,10 +43,17 @@ class Generate:
     """Of the episodes."""
 
 
+def devices(config: Generate) -> None:
+    """Takes the CPU for as many devices as asked; before anything else asks which there are."""
+    from oyster_jax.cli.opening import split_cpu
+
+    split_cpu(config.devices)
+
+
 def generate(config: Generate) -> "Iterator[Figure]":
     """Yields `generate.plain.rate`, `generate.stored.rate`, `generate.share`, `generate.bytes`, `generate.memory`."""
     from oyster_jax.cli.errors import UsageError
-    from oyster_jax.cli.opening import open_world, split_cpu
+    from oyster_jax.cli.opening import open_world
     from oyster_jax.generate.devices import Blocks
     from oyster_jax.generate.episodes import Kept
     from oyster_jax.generate.generation import GenerateConfig
@@ -56,7 +63,6 @@ def generate(config: Generate) -> "Iterator[Figure]":
 
     if config.rounds < 1:
         raise UsageError(f"--rounds must be at least one, but was {config.rounds}.")
-    split_cpu(config.devices)
     world = open_world(config.world)
     request = GenerateConfig(
         episodes=config.episodes,
