@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from oyster_jax.cli.bench_generate import Generate, devices, generate
+from oyster_jax.cli.bench_generate import Generate, generate
 from oyster_jax.cli.bench_serving import Photon, Players, Together, photon, players, together
 from oyster_jax.cli.bench_training import Train, TrainDynamics, TrainTokenizer, train
 from oyster_jax.cli.cores import use_one_core
@@ -126,7 +126,9 @@ def main(config: Config) -> int:
         case Products():
             _print_figures(lambda: _products(config))
         case Generate():
-            devices(config)
+            from oyster_jax.cli.opening import split_cpu
+
+            split_cpu(config.devices)
             _print_figures(lambda: generate(config))
         case Together():
             _print_figures(lambda: together(config))

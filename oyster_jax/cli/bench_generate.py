@@ -43,13 +43,6 @@ class Generate:
     """Of the episodes."""
 
 
-def devices(config: Generate) -> None:
-    """Takes the CPU for as many devices as asked; before anything else asks which there are."""
-    from oyster_jax.cli.opening import split_cpu
-
-    split_cpu(config.devices)
-
-
 def generate(config: Generate) -> "Iterator[Figure]":
     """Yields `generate.plain.rate`, `generate.stored.rate`, `generate.share`, `generate.bytes`, `generate.memory`."""
     from oyster_jax.cli.errors import UsageError

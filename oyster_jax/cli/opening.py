@@ -6,11 +6,9 @@ import jax
 
 from oyster_jax.cli.errors import UsageError
 from oyster_jax.evaluate.held_out import cache_home
+from oyster_jax.evaluate.machine import DEVICES_FLAG, cores
 from oyster_jax.worlds.registry import load
 from oyster_jax.worlds.world import World
-
-#: XLA's own way to be told of virtual devices; whoever uses it is not overruled.
-_DEVICES_FLAG = "xla_force_host_platform_device_count"
 
 
 def open_world(name: str, steps: int | None = None) -> World:
@@ -45,11 +43,11 @@ def split_cpu(devices: int | None) -> None:
     """
     if devices is not None and devices < 1:
         raise UsageError(f"--devices must be at least 1, but was {devices}.")
-    if devices is None and _DEVICES_FLAG in os.environ.get("XLA_FLAGS", ""):
+    # Whoever tells XLA itself is not overruled.
+    if devices is None and DEVICES_FLAG in os.environ.get("XLA_FLAGS", ""):
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        jax.config.update("jax_num_cpu_devices", devices or cores)
+        jax.config.update("jax_num_cpu_devices", devices or cores())
     except RuntimeError as error:
         # Of a program that calls this verb after it has computed something.
         if devices is not None and devices != jax.local_device_count():

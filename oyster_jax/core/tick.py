@@ -17,7 +17,8 @@ from oyster_jax.core.rollout import Observe
 from oyster_jax.core.state import WorldState
 from oyster_jax.typing import Array, Params
 
-_COMPILER_OPTIONS = {"xla_allow_excess_precision": False}
+#: Of programs whose bits must not depend on how many worlds they compute.
+COMPILER_OPTIONS = {"xla_allow_excess_precision": False}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,7 @@ def compile_tick(
     donated = (1,) if donate else ()
     if not apart:
         program = jax.jit(tick, donate_argnums=donated).lower(params, state, action)
-        return Tick(donates=donate, _program=program.compile(_COMPILER_OPTIONS), _params=params)
+        return Tick(donates=donate, _program=program.compile(COMPILER_OPTIONS), _params=params)
     layout = layout_of(tick, params, state, action)
 
     def tick_apart(leaves: list[Any], state: WorldState, action: Any) -> tuple[WorldState, Any]:
@@ -98,7 +99,7 @@ def compile_tick(
 
     leaves = layout.apart(params)
     program = jax.jit(tick_apart, donate_argnums=donated).lower(leaves, state, action)
-    return Tick(donates=donate, _program=program.compile(_COMPILER_OPTIONS), _params=leaves)
+    return Tick(donates=donate, _program=program.compile(COMPILER_OPTIONS), _params=leaves)
 
 
 def compile_ticks(model: WorldModel, params: Params, count: int, *, alike: Tick | None = None) -> Ticks:
@@ -121,7 +122,7 @@ def compile_ticks(model: WorldModel, params: Params, count: int, *, alike: Tick 
         return [jax.tree.map(lambda leaf, row=row: leaf[row], later) for row in range(count)], seen
 
     program = jax.jit(ticks, donate_argnums=1).lower(leaves, [state] * count, jax.ShapeDtypeStruct((count,), jnp.int32))
-    return Ticks(count=count, _program=program.compile(_COMPILER_OPTIONS), _params=leaves)
+    return Ticks(count=count, _program=program.compile(COMPILER_OPTIONS), _params=leaves)
 
 
 def _tick(model: WorldModel, params: Params, observe: Observe | None) -> tuple[Any, Any, Any]:

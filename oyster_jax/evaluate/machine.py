@@ -8,6 +8,8 @@ from typing import Any
 
 _PACKAGES = ("oyster-jax", "jax", "jaxlib", "flax", "numpy", "procgen-gym")
 
+#: XLA's own way to be told of virtual devices.
+DEVICES_FLAG = "--xla_force_host_platform_device_count"
 #: Extensions of x86 that decide how fast a matrix product is.
 _EXTENSIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Int32
 
 from oyster_jax.core.model import WorldModel
+from oyster_jax.core.tick import COMPILER_OPTIONS
 from oyster_jax.generate import episodes
 from oyster_jax.generate.episodes import Kept, Playing
 from oyster_jax.generate.policies import Policy
@@ -22,9 +23,6 @@ from oyster_jax.parallel import rules
 from oyster_jax.parallel.batch import over_worlds, sharded
 from oyster_jax.parallel.mesh import MeshConfig
 from oyster_jax.typing import Array, Params
-
-#: As in `core.tick`: no program computes in more precision than its types say, so that all of them round alike.
-_COMPILER_OPTIONS = {"xla_allow_excess_precision": False}
 
 
 class Blocks:
@@ -81,7 +79,7 @@ class Blocks:
         if ticks not in self._programs:
             many = sharded(functools.partial(self._play, ticks) if ticks else self._begin, self._mesh)
             program = jax.jit(many, donate_argnums=1 if ticks else ())
-            self._programs[ticks] = program.lower(self._whole, given).compile(_COMPILER_OPTIONS)
+            self._programs[ticks] = program.lower(self._whole, given).compile(COMPILER_OPTIONS)
         return self._programs[ticks]
 
     def _begin(self, whole: tuple[Params, Policy, Starts], index: Array) -> Playing:

@@ -1,7 +1,7 @@
 """A learned world as a Gymnasium environment."""
 
 import os
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -12,6 +12,8 @@ from oyster_jax.gym.programs import begun, ends, opened, starts_of, ticking
 from oyster_jax.worlds.world import World
 
 RENDER_MODES = ("rgb_array",)
+#: What Gymnasium asks of a class; an environment says its own world's rate.
+METADATA: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 15}
 
 
 class WorldEnv(gymnasium.Env[np.ndarray, np.int64]):
@@ -31,10 +33,7 @@ class WorldEnv(gymnasium.Env[np.ndarray, np.int64]):
       ValueError: the render mode is unknown.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {  # pyright: ignore[reportAttributeAccessIssue, reportIncompatibleVariableOverride]
-        "render_modes": list(RENDER_MODES),
-        "render_fps": 15,
-    }
+    metadata = METADATA
 
     def __init__(
         self,
@@ -47,7 +46,7 @@ class WorldEnv(gymnasium.Env[np.ndarray, np.int64]):
         check_render_mode(render_mode)
         self.world = opened(world)
         self.render_mode = render_mode
-        self.metadata = {**self.metadata, "render_fps": self.world.spec.frame.rate}  # pyright: ignore[reportAttributeAccessIssue, reportIncompatibleVariableOverride]
+        self.metadata = METADATA | {"render_fps": self.world.spec.frame.rate}
         self.observation_space = gymnasium.spaces.Box(0, 255, self.world.spec.frame.shape, np.uint8)
         self.action_space = gymnasium.spaces.Discrete(self.world.spec.action.count)
         self._starts = starts_of(self.world, prompts, context)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import jax
@@ -15,7 +15,7 @@ from jaxtyping import Bool
 
 from oyster_jax.core.state import WorldState
 from oyster_jax.data.dataset import EpisodeDataset
-from oyster_jax.gym.environment import RENDER_MODES, check_render_mode
+from oyster_jax.gym.environment import METADATA, check_render_mode
 from oyster_jax.gym.programs import begun, ends, opened, starts_of, ticking_together
 from oyster_jax.gym.registration import MAX_TICKS
 from oyster_jax.worlds.world import World
@@ -47,10 +47,7 @@ class WorldVectorEnv(gymnasium.vector.VectorEnv):
       ValueError: an option is unknown or out of range.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {  # pyright: ignore[reportAttributeAccessIssue, reportIncompatibleVariableOverride]
-        "render_modes": list(RENDER_MODES),
-        "render_fps": 15,
-    }
+    metadata = METADATA
 
     def __init__(
         self,
@@ -72,7 +69,7 @@ class WorldVectorEnv(gymnasium.vector.VectorEnv):
         self.max_episode_steps, self.autoreset_mode = max_episode_steps, AutoresetMode(autoreset_mode)
         spec = self.world.spec
         about = {"render_fps": spec.frame.rate, "autoreset_mode": self.autoreset_mode}
-        self.metadata = {**self.metadata, **about}  # pyright: ignore[reportAttributeAccessIssue, reportIncompatibleVariableOverride]
+        self.metadata = METADATA | about
         self.single_observation_space = gymnasium.spaces.Box(0, 255, spec.frame.shape, np.uint8)
         self.single_action_space = gymnasium.spaces.Discrete(spec.action.count)
         self.observation_space = batch_space(self.single_observation_space, num_envs)

@@ -22,6 +22,7 @@ from oyster_jax.serve.security import Hosts, Owner, Tokens, is_local
 from oyster_jax.serve.stage import Stage
 from oyster_jax.serve.uploads import Uploads
 from oyster_jax.session.snapshot_writer import SnapshotWriter
+from oyster_jax.worlds.together import SIZES
 
 _LOG = logging.getLogger(__name__)
 
@@ -167,13 +168,14 @@ class Services:
         for stage in self.stages.values():
             await loop.run_in_executor(self._slow, stage.warm_beginnings)
         self.settled.set()
-        for stage in self.stages.values():
-            for size in stage.together.sizes[1:]:
-                while self.engine.worlds < size:
-                    await asyncio.sleep(1.0)
+        for size in SIZES[1:]:
+            # Where some do not compute the bits of one alone, more will not.
+            able = [one for one in self.stages.values() if size in one.together.sizes and not one.together.unequal]
+            while able and self.engine.worlds < size:
+                await asyncio.sleep(1.0)
+            for stage in able:
                 if not await loop.run_in_executor(self._slow, stage.together.prepare, size):
                     _LOG.info("%s: %d worlds at once do not compute the bits of one alone; not used.", stage.name, size)
-                    break  # Nor will more.
 
 
 def _bytes_of(folder: Path) -> int:

@@ -135,7 +135,8 @@ class _Desk:
             self.sessions -= 1
             if self.sessions:
                 return
-            _Desk._open = None
+            if _Desk._open is self:
+                _Desk._open = None
         with self._changed:
             self._closing = True
             self._changed.notify_all()

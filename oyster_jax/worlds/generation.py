@@ -7,6 +7,7 @@ from typing import Any
 
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.manifest import TRAINING
+from oyster_jax.evaluate.machine import DEVICES_FLAG
 from oyster_jax.generate.episodes import Kept
 from oyster_jax.generate.generation import GenerateConfig, Origin, Progress, generate
 from oyster_jax.generate.policies import Policy, make_policy
@@ -15,9 +16,6 @@ from oyster_jax.generate.starts import Dreams, Starts, recorded_moments
 from oyster_jax.worlds.identity import home, world_manifest
 from oyster_jax.worlds.registry import load
 from oyster_jax.worlds.world import World
-
-#: XLA's flag for virtual devices: episodes do not depend on how many there are.
-_DEVICES_FLAG = "--xla_force_host_platform_device_count"
 
 
 def generate_rollouts(
@@ -103,8 +101,9 @@ def render_rollouts(
 def origin_of(world: World, split: str = TRAINING) -> Origin:
     """Returns what is said of where episodes of a world come from."""
     conditions = home()
+    # Episodes do not depend on how many devices there are.
     conditions["flags"] = " ".join(
-        flag for flag in conditions["flags"].split() if not flag.startswith(f"{_DEVICES_FLAG}=")
+        flag for flag in conditions["flags"].split() if not flag.startswith(f"{DEVICES_FLAG}=")
     )
     licence = str(world.record.get("licence", "unknown"))
     return Origin(world=world_manifest(world), conditions=conditions, licence=licence, split=split)

@@ -3,9 +3,9 @@
 An accelerator computes them as one batch. Sessions come and go, and a program is compiled for a number of worlds; so
 there are programs for a few numbers, and those that are due are shared out among them. What a session shows must not
 depend on who else plays: a program is used only if every bit of what it computes equals the single tick, which is tried
-when it is compiled. A processor computes one tick on each of its cores, every one by itself: there, two cores need 1.9
-ms a tick of coinrun, where one tick alone takes 4.4 and a batch of two 13 ms, and larger ones come out in other bits
-(`tools/bench together`).
+when it is compiled. A processor computes one tick on each of its cores, every one by itself: by `tools/bench together`,
+two cores need 2.0 ms a tick of coinrun, where one after the other takes 4.9 ms and a batch of two 4.1 ms a tick; four
+together would take 3.2, but come out in other bits.
 """
 
 import dataclasses
@@ -31,8 +31,8 @@ from oyster_jax.worlds.world import World
 SIZES = (1, 2, 4, 8, 16)
 #: Cores that a processor's ticks are spread over, at most.
 CORES = 16
-#: Seconds of a core that a tick takes beside itself: its picture, sockets, log and snapshots share a processor with it
-#: (20 players of coinrun had two cores busy for 6.6 ms a tick, 4.6 of them for the ticks themselves).
+#: Seconds of a core that a tick takes beside itself: its picture, sockets, log and snapshots share a processor with it.
+#: So much that whom `tools/bench players` finds admitted have their ticks in time: 11 players where 14 are carried.
 REST = 0.0025
 #: Ticks that a program is compared over with the single tick, and that it is measured over.
 TRIALS, MEASURED = 6, 24

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from oyster_jax.core.state import Status
-from oyster_jax.session import keeper
+from oyster_jax.session import keeper, snapshot_writer
 from oyster_jax.session.errors import SessionEndedError, SessionError
 from oyster_jax.session.status import Phase
 from oyster_jax.tree import tree_digest
@@ -18,6 +18,12 @@ from oyster_jax.worlds.session import Session
 from tests.session.conftest import ACTIONS
 
 ALONE = {"seed": 3, "respawn": False}
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """Sessions of this test share nothing with those that other tests left open."""
+    monkeypatch.setattr(snapshot_writer._Desk, "_open", None)
 
 
 def lived(world, path, count=None, **options):
@@ -329,7 +335,7 @@ def test_snapshots_are_thinned_out_to_their_budget(world, truth, tmp_path, monke
     session.close()
 
 
-def test_closing_leaves_no_thread_and_no_process(world, tmp_path, often):
+def test_closing_leaves_no_thread_and_no_process(world, tmp_path, often, alone):
     before = threading.active_count()
     session, _ = lived(world, tmp_path / "s", 60)
     session.flush()
@@ -340,7 +346,7 @@ def test_closing_leaves_no_thread_and_no_process(world, tmp_path, often):
     assert threading.active_count() == before
 
 
-def test_sessions_share_the_process_that_writes_and_the_last_one_ends_it(world, tmp_path, often):
+def test_sessions_share_the_process_that_writes_and_the_last_one_ends_it(world, tmp_path, often, alone):
     one, _ = lived(world, tmp_path / "one", 30)
     other, _ = lived(world, tmp_path / "other", 30)
     one.flush()
@@ -359,9 +365,7 @@ def test_sessions_share_the_process_that_writes_and_the_last_one_ends_it(world, 
     assert process._child.poll() == 0
 
 
-def test_the_process_that_writes_is_exchanged_before_it_grows(world, truth, tmp_path, often, monkeypatch):
-    from oyster_jax.session import snapshot_writer
-
+def test_the_process_that_writes_is_exchanged_before_it_grows(world, truth, tmp_path, often, monkeypatch, alone):
     monkeypatch.setattr(snapshot_writer, "LIFETIME", 2)
     session = world.session(tmp_path / "s", **ALONE)
     session.run(ACTIONS[:79])
