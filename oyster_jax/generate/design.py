@@ -46,6 +46,7 @@ class Design:
       seeds: of what happens after the start.
       ticks: of every rollout.
       seed: of the starts.
+      beyond: go on after the world has said that an episode ended.
       block: seeds that a device plays at once and that share a file; the last bit of a number may depend on it.
     """
 
@@ -58,6 +59,7 @@ class Design:
     seeds: tuple[int, ...]
     ticks: int
     seed: int = 0
+    beyond: bool = False
     block: int = 16
 
     def __post_init__(self) -> None:
@@ -67,6 +69,8 @@ class Design:
         for name in ("begun", "ticks", "block"):
             if getattr(self, name) < 1:
                 raise ValueError(f"A study's {name} must be at least one, but was {getattr(self, name)}.")
+        if len(set(self.seeds)) < len(self.seeds) or not all(0 <= seed < 2**31 for seed in self.seeds):
+            raise ValueError(f"A study's seeds are different numbers from 0 to {2**31 - 1}, but were {self.seeds}.")
         for name, intervention in self.interventions.items():
             if intervention.at >= self.ticks:
                 raise ValueError(
@@ -84,6 +88,7 @@ class Design:
             model=studied.model,
             ticks=self.ticks,
             seed=self.seed,
+            beyond=self.beyond,
         )
 
     @property

@@ -1,13 +1,15 @@
 """What a study keeps of a rollout: pure functions that run where the rollout does, so that no frame need be stored.
 
-A measure is given the rows of one rollout, `[ticks, …]` each as `episodes.play` returns them, and those of the study's
-first intervention under the same policy, start and seed. What no measure looks at is not kept at all.
+A measure is given the rows of one rollout, `[ticks, …]` each as `episodes.play` returns them with the scalars `start`
+and `seed`, and those of the study's first intervention under the same policy, start and seed. What no measure looks at
+is not kept at all.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from oyster_jax.typing import Array
@@ -27,12 +29,20 @@ class Measure:
       dimensions: names of the axes of what it returns; one of the ticks is called `tick`.
       units: of the numbers.
       about: what they say.
+      across: the function is given the rollouts of a whole block of seeds, `[seeds, …]`, and returns `[seeds, …]`.
+        Those that only fill a block up live no tick.
     """
 
     function: Function
     dimensions: tuple[str, ...] = ()
     units: str = "1"
     about: str = ""
+    across: bool = False
+
+    def of(self, rows: Rows, first: Rows) -> Array:
+        """Returns what it says of the rollouts of a block of seeds, rows `[seeds, …]`: an array `[seeds, …]`."""
+        function = self.function if self.across else jax.vmap(self.function)
+        return jnp.asarray(function(rows, first))
 
 
 def alive(rows: Rows) -> Array:
@@ -89,6 +99,21 @@ def actions(rows: Rows, first: Rows) -> Array:
     return rows["actions"]
 
 
+def spread(rows: Rows, first: Rows) -> Array:
+    """Returns how far the latents are from the mean over their block's seeds `[seeds, ticks]`.
+
+    Of n rollouts that are still lived: √(n / (n - 1) · mean square), so that the mean of its square over seeds is the
+    variance, the world's own uncertainty; NaN for those that ended and where only one is left.
+    """
+    del first
+    there = alive(rows)
+    latents, weight = rows["latents"].astype(jnp.float32), there.astype(jnp.float32)[:, :, None, None]
+    count = jnp.sum(weight, axis=0, keepdims=True)
+    apart = latents - jnp.sum(latents * weight, axis=0, keepdims=True) / jnp.maximum(count, 1)
+    squared = jnp.mean(jnp.square(apart), axis=(2, 3)) * (count / jnp.maximum(count - 1, 1))[:, :, 0, 0]
+    return jnp.where(there & (count[:, :, 0, 0] > 1), jnp.sqrt(squared), jnp.nan)
+
+
 def divergence(rows: Rows, first: Rows) -> Array:
     """Returns how far the latents are from those of the first intervention `[ticks]`, RMS, NaN where one has ended."""
     squared = jnp.square(rows["latents"].astype(jnp.float32) - first["latents"].astype(jnp.float32))
@@ -117,18 +142,25 @@ MEASURES: dict[str, Measure] = {
     "divergence": Measure(
         function=divergence, dimensions=("tick",), units="1", about="RMS distance of latents to the first intervention"
     ),
+    "spread": Measure(
+        function=spread, dimensions=("tick",), units="1", about="RMS deviation of latents over seeds", across=True
+    ),
 }
 
 
-def as_measures(given: Mapping[str, Any] | list[str] | tuple[str, ...]) -> dict[str, Measure]:
+def as_measures(given: str | Sequence[str] | Mapping[str, Any]) -> dict[str, Measure]:
     """Returns measures by name: those known, `Measure`s, or bare functions whose result has no axes.
+
+    Args:
+      given: names of known ones, or measures by name.
 
     Raises:
       ValueError: a name is unknown.
     """
     found = {}
-    for name in given:
-        value = given[name] if isinstance(given, Mapping) else name
+    several = [given] if isinstance(given, str) else given
+    named = several if isinstance(several, Mapping) else {name: name for name in several}
+    for name, value in named.items():
         if isinstance(value, str):
             if value not in MEASURES:
                 raise ValueError(f"There is no measure '{value}'; known are {', '.join(MEASURES)}.")

@@ -15,7 +15,7 @@ import numpy as np
 from oyster_jax.generate.branches import Whole, kept_for, measured, row_shapes
 from oyster_jax.generate.design import Design
 from oyster_jax.generate.journal import Journal, finished
-from oyster_jax.generate.study_files import describe, layouts_of, request_of, write_unit
+from oyster_jax.generate.study_files import describe, labels_of, layouts_of, request_of, write_unit
 from oyster_jax.generate.writer import check_folder, open_array
 from oyster_jax.parallel import rules
 from oyster_jax.parallel.batch import sharded
@@ -45,15 +45,16 @@ def run(
 
     Raises:
       GenerateError: the folder holds something else, or another process is at it.
-      ValueError: a measure does not name all of its axes.
+      ValueError: a measure does not name all of its axes, or an axis has two lengths.
     """
     layouts = layouts_of(design)
+    labels = labels_of(design, layouts)
     request = json.loads(json.dumps(request_of(design) | dict(about)))
     check_folder(out, request)
     out.mkdir(parents=True, exist_ok=True)
     journal = Journal(out, 0)
     try:
-        describe(design, layouts, request, out)
+        describe(layouts, labels, request, out)
         stores = {name: open_array(out / name) for name in layouts}
         done, count = finished(out), len(design.interventions)
         told = sum(len(design.chunk(unit % design.chunks)) * count for unit in done)
@@ -82,12 +83,12 @@ class _Program:
         self._mesh = MeshConfig().build(jax.local_devices() if devices is None else devices)
         self._whole = jax.device_put(whole, rules.replicated(self._mesh))
         measures = tuple(design.measures.values())
-        kept = kept_for(measures, row_shapes(whole))
+        kept = kept_for(measures, row_shapes(whole, design.block))
 
-        def one(whole: Whole, start: Array, seed: Array) -> list[list[Array]]:
-            return measured(whole, measures, kept, start, seed)
+        def chunk(whole: Whole, start: Array, seeds: Array) -> list[list[Array]]:
+            return measured(whole, measures, kept, start, seeds)
 
-        self._run = sharded(one, self._mesh)
+        self._run = sharded(chunk, self._mesh)
 
     @property
     def count(self) -> int:
@@ -96,16 +97,12 @@ class _Program:
 
     def __call__(self, places: list[tuple[int, int]]) -> list[list[list[np.ndarray]]]:
         """Returns what was measured at each place, a start and a chunk of seeds: arrays `[seeds, …]`."""
-        block = self._design.block
-        starts, seeds = np.zeros((self.count, block), np.int32), np.zeros((self.count, block), np.int32)
-        # Devices and rows for which nothing is left repeat the last, for nobody.
-        for row, (start, chunk) in enumerate(places + places[-1:] * (self.count - len(places))):
+        starts = np.zeros(self.count, np.int32)
+        # Devices and rows for which nothing is left live no tick.
+        seeds = np.full((self.count, self._design.block), -1, np.int32)
+        for row, (start, chunk) in enumerate(places):
             chosen = self._design.chunk(chunk)
-            starts[row], seeds[row] = start, [*chosen, *chosen[-1:] * (block - len(chosen))]
-        cut = rules.batch_sharding(self._mesh)
-        rows = (jax.device_put(array.reshape(-1), cut) for array in (starts, seeds))
-        found = jax.tree.map(np.asarray, self._run(self._whole, *rows))
-        return [
-            jax.tree.map(lambda array, first=first: array[first : first + block], found)
-            for first in range(0, len(places) * block, block)
-        ]
+            starts[row], seeds[row, : len(chosen)] = start, chosen
+        given = jax.device_put((starts, seeds), rules.batch_sharding(self._mesh))
+        found = jax.tree.map(np.asarray, self._run(self._whole, *given))
+        return [jax.tree.map(lambda array, row=row: array[row], found) for row in range(len(places))]

@@ -1,19 +1,20 @@
 """How a study lies on disk: one zarr array a measure, one file for each of its cells, and labels for every axis."""
 
 import functools
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from oyster_jax.data.manifest import Shard, digest
+from oyster_jax.files import write_whole
 from oyster_jax.generate.branches import row_shapes
 from oyster_jax.generate.design import AXES, Design
 from oyster_jax.generate.interventions import Intervention
-from oyster_jax.generate.layout import ArrayLayout, describe_again, write_array
+from oyster_jax.generate.layout import ArrayLayout, describe_arrays, write_array
 from oyster_jax.generate.policies import policy_digest
 from oyster_jax.generate.program import program_digest
 from oyster_jax.generate.writer import write_file
@@ -28,20 +29,20 @@ def layouts_of(design: Design) -> dict[str, ArrayLayout]:
     Raises:
       ValueError: a measure does not name all of its axes.
     """
-    found, rows = {}, row_shapes(design.whole(0, 0))
-    for name in design.measures:
-        measure = design.measures[name]
-        shape = jax.eval_shape(lambda rows, measure=measure: jnp.asarray(measure.function(rows, rows)), rows)
-        if len(measure.dimensions) != len(shape.shape):
+    found, rows = {}, row_shapes(design.whole(0, 0), design.block)
+    for name, measure in design.measures.items():
+        result = jax.eval_shape(measure.of, rows, rows)
+        shape = result.shape[1:]
+        if result.shape[:1] != (design.block,) or len(measure.dimensions) != len(shape):
             raise ValueError(
-                f"Measure '{name}' returns {len(shape.shape)} axes {list(shape.shape)}, but names "
-                f"{list(measure.dimensions)}; name each, as in Measure(function=…, dimensions=('tick',))."
+                f"Measure '{name}' returns {len(shape)} axes {list(shape)}, but names {list(measure.dimensions)}; name "
+                "each, as in Measure(function=…, dimensions=('tick',))."
             )
-        file = (1, 1, 1, 1, design.block, *shape.shape)
+        file = (1, 1, 1, 1, design.block, *shape)
         found[name] = ArrayLayout(
             name=name,
-            shape=(*design.shape, *shape.shape),
-            dtype=str(shape.dtype),
+            shape=(*design.shape, *shape),
+            dtype=str(result.dtype),
             dimensions=(*AXES, *measure.dimensions),
             shard=file,
             chunk=file,
@@ -50,31 +51,56 @@ def layouts_of(design: Design) -> dict[str, ArrayLayout]:
     return found
 
 
-def describe(design: Design, layouts: Mapping[str, ArrayLayout], request: Mapping[str, Any], out: Path) -> None:
-    """Writes labels and descriptions; once more does no harm, should the last time have been cut off."""
-    import xarray
+def labels_of(design: Design, layouts: Mapping[str, ArrayLayout]) -> dict[str, Any]:
+    """Returns the labels along every axis, numbers from zero on where there are no better ones.
 
-    labels: dict[str, Any] = {
+    Raises:
+      ValueError: measures disagree on the length of an axis, or it is not that of the axis known by this name.
+    """
+    known: dict[str, Any] = {
         "world": list(design.worlds),
-        "start": np.arange(design.begun),
         "policy": list(design.policies),
         "intervention": list(design.interventions),
         "seed": np.asarray(design.seeds),
+        "tick": np.arange(design.ticks),
+        "axis": ["x", "y"],
+        "field": list(ENTITY_FIELDS),
     }
-    used = {name for layout in layouts.values() for name in layout.dimensions}
-    known = {"tick": np.arange(design.ticks), "axis": ["x", "y"], "field": list(ENTITY_FIELDS)}
-    labels |= {name: values for name, values in known.items() if name in used}
-    named = xarray.Dataset(coords={name: (name, values) for name, values in labels.items()}, attrs={"request": request})
-    named.to_zarr(out, mode="a", consolidated=False, zarr_format=3)
+    labels: dict[str, Any] = {}
+    for layout in layouts.values():
+        for name, length in zip(layout.dimensions, layout.shape, strict=True):
+            labels.setdefault(name, known.get(name, np.arange(length)))
+            if len(labels[name]) != length:
+                raise ValueError(
+                    f"Axis '{name}' of measure '{layout.name}' has length {length}, but elsewhere {len(labels[name])}; "
+                    "give it another name."
+                )
+    return labels
+
+
+def describe(
+    layouts: Mapping[str, ArrayLayout], labels: Mapping[str, Any], request: Mapping[str, Any], out: Path
+) -> None:
+    """Writes labels and descriptions, that of the folder last: with it everything is there."""
+    import xarray
+
+    if (out / "zarr.json").exists():
+        return
+    named = xarray.Dataset(coords={name: (name, values) for name, values in labels.items()})
+    with tempfile.TemporaryDirectory() as folder:
+        named.to_zarr(folder, consolidated=False, zarr_format=3)
+        for path in sorted(Path(folder).glob("*/**/*")):
+            if path.is_file():
+                write_whole(out / path.relative_to(folder).parent, {path.name: path.read_bytes()})
     for layout in layouts.values():
         write_array(out, layout)
-    describe_again(out)
+    describe_arrays(out, {"request": request})
 
 
 def request_of(design: Design) -> dict[str, Any]:
     """Returns all of a design that decides over its numbers, JSON-ready."""
     whole = design.whole(0, 0)
-    model, params, rows = whole.model, whole.params, row_shapes(whole)
+    model, params, rows = whole.model, whole.params, row_shapes(whole, design.block)
     state = jax.eval_shape(model.reset, params, jax.random.key(0))
     return {
         "worlds": list(design.worlds),
@@ -90,9 +116,10 @@ def request_of(design: Design) -> dict[str, Any]:
             }
             for name, one in design.interventions.items()
         },
-        "measures": {name: program_digest(one.function, rows, rows) for name, one in design.measures.items()},
+        "measures": {name: program_digest(one.of, rows, rows) for name, one in design.measures.items()},
         "seeds": list(design.seeds),
         "ticks": design.ticks,
+        "beyond": design.beyond,
         "block": design.block,
     }
 

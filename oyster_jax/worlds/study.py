@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from oyster_jax.core.spec import WorldSpec
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.evaluate.bootstrap import Bootstrap
 from oyster_jax.generate.design import Design
@@ -15,7 +16,7 @@ from oyster_jax.generate.errors import GenerateError
 from oyster_jax.generate.interventions import Intervention, nothing
 from oyster_jax.generate.measures import as_measures
 from oyster_jax.generate.policies import make_policy
-from oyster_jax.generate.starts import Dreams, recorded_moments
+from oyster_jax.generate.starts import Dreams, Moments, recorded_moments
 from oyster_jax.generate.study import Progress, run
 from oyster_jax.worlds.generation import origin_of
 from oyster_jax.worlds.registry import load
@@ -40,9 +41,11 @@ class Study:
         and `Measure`s for those whose result has axes.
       seeds: of what happens after the start: a number of them, or which.
       starts: how many places rollouts begin in.
-      prompts: a recording at whose moments these lie; they are dreamt from nothing unless given.
+      prompts: a recording at whose moments these lie, or all moments themselves; they are dreamt from nothing unless
+        given.
       context: frames that a world sees of a moment.
       seed: of the starts.
+      beyond: go on after the world has said that an episode ended.
       block: seeds that a device plays at once and that share a file.
     """
 
@@ -50,12 +53,13 @@ class Study:
     worlds: str | World | Sequence[str | World] | Mapping[str, Any] = "coinrun"
     policies: Any = ("sticky",)
     interventions: Mapping[str, Intervention] = dataclasses.field(default_factory=lambda: {"nothing": nothing()})
-    measures: Sequence[str] | Mapping[str, Any] = ("return", "survival", "displacement")
+    measures: str | Sequence[str] | Mapping[str, Any] = ("return", "survival", "displacement")
     seeds: int | Sequence[int] = 32
     starts: int = 1
-    prompts: EpisodeDataset | str | os.PathLike[str] | None = None
+    prompts: EpisodeDataset | Moments | str | os.PathLike[str] | None = None
     context: int = 8
     seed: int = 0
+    beyond: bool = False
     block: int = 16
 
     def run(
@@ -107,23 +111,27 @@ class Study:
             named = {policy.name: policy for policy in policies}
             if len(named) < len(policies):
                 raise GenerateError("Two policies have one name; give them as {name: policy}.")
-        starts, begun = Dreams(), self.starts
-        if self.prompts is not None:
-            data = self.prompts if isinstance(self.prompts, EpisodeDataset) else EpisodeDataset(self.prompts)
-            starts = recorded_moments(data, specs[0], moments=self.starts, context=self.context, seed=self.seed)
-            begun = len(starts.frames)
+        starts = self._starts(specs[0])
         return Design(
             worlds=worlds,
             starts=starts,
-            begun=begun,
+            begun=len(starts.frames) if isinstance(starts, Moments) else self.starts,
             policies={name: make_policy(policy, specs[0].action) for name, policy in named.items()},
             interventions=self.interventions,
             measures=as_measures(self.measures),
             seeds=tuple(range(self.seeds)) if isinstance(self.seeds, int) else tuple(self.seeds),
             ticks=self.ticks,
             seed=self.seed,
+            beyond=self.beyond,
             block=self.block,
         )
+
+    def _starts(self, spec: WorldSpec) -> Dreams | Moments:
+        prompts = self.prompts
+        if prompts is None or isinstance(prompts, Moments):
+            return prompts or Dreams()
+        data = prompts if isinstance(prompts, EpisodeDataset) else EpisodeDataset(prompts)
+        return recorded_moments(data, spec, moments=self.starts, context=self.context, seed=self.seed)
 
 
 def effect(
