@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from oyster_jax.worlds.generation import render_rollouts as render_rollouts
     from oyster_jax.worlds.registry import load as load
     from oyster_jax.worlds.session import Session as Session
+    from oyster_jax.worlds.study import Study as Study
     from oyster_jax.worlds.world import World as World
 
 _LAZY = {
@@ -14,6 +15,7 @@ _LAZY = {
     "render_rollouts": "oyster_jax.worlds.generation",
     "load": "oyster_jax.worlds.registry",
     "Session": "oyster_jax.worlds.session",
+    "Study": "oyster_jax.worlds.study",
     "World": "oyster_jax.worlds.world",
 }
 

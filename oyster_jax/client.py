@@ -135,8 +135,9 @@ class Client(contextlib.AbstractContextManager["Client"]):
         """Opens the stream of a session.
 
         Raises:
-          ClientError: the server is full, or there is no such session.
+          ClientError: the server is full, there is no such session, or it asks for a token.
         """
+        identity = urllib.parse.quote(identity, safe="")
         return Stream(f"{self.url.replace('http', 'ws', 1)}/v1/sessions/{identity}/stream?role={role}", self._headers)
 
     def _json(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> Any:
@@ -174,7 +175,9 @@ class Stream(contextlib.AbstractContextManager["Stream"]):
                 open_timeout=PATIENCE,
             )  # fmt: skip
             self._socket = self._open.enter_context(opening)
-        except (InvalidStatus, OSError) as error:
+        except InvalidStatus as error:
+            raise _refusal(bytes(error.response.body or b""), f"The stream could not be opened ({error}).") from error
+        except OSError as error:
             raise ClientError("unreachable", f"The stream could not be opened ({error}).") from error
         self.hello: dict[str, Any] = {}
         self.status: dict[str, Any] = {}
@@ -206,7 +209,14 @@ class Stream(contextlib.AbstractContextManager["Stream"]):
         return 1000 * time.perf_counter()
 
     def hold(self, *buttons: str) -> float:
-        """Holds these buttons and no others from now on; returns when that was, in ms of the stream's clock."""
+        """Holds these buttons and no others from now on; returns when that was, in ms of the stream's clock.
+
+        Raises:
+          ClientError: the world has no such button, or the server has ended the stream.
+        """
+        known = self.hello["world"]["buttons"]
+        if unknown := next((button for button in buttons if button not in known), None):
+            raise ClientError("unknown_button", f"There is no button '{unknown}'; there is {', '.join(known)}.")
         at = self.now
         self._send({"type": "input", "held": list(buttons), "at": at})
         return at

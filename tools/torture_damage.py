@@ -1,4 +1,7 @@
-"""Damages the files of a finished session, and looks whether it still shows what was seen, or says that it cannot."""
+"""Damages the files of a finished session, and looks whether it still shows what was seen, or says that it cannot.
+
+Where it says so, what can still be read is salvaged, as the sentence advises, and looked at in turn.
+"""
 
 import contextlib
 import dataclasses
@@ -15,6 +18,7 @@ import numpy as np
 from oyster_jax.cli.main import main as oyster
 from oyster_jax.session import keeper
 from oyster_jax.session.errors import SessionError
+from oyster_jax.session.salvage import Salvaged, salvage
 from oyster_jax.worlds.registry import load
 from oyster_jax.worlds.session import Session
 from oyster_jax.worlds.world import World
@@ -38,7 +42,8 @@ KINDS = {
 FOLDERS = ("snapshot folder", "branch folder")
 SEVERAL = "several at once"
 #: What may come of a damage. Of anything else a sentence is kept.
-SAME, MENDED, REFUSED, WRONG = "same, without a word", "same, and told", "refused by name", "WRONG"
+SAME, MENDED, WRONG = "same, without a word", "same, and told", "WRONG"
+SALVAGED, REFUSED = "refused, salvaged", "refused for good"
 #: The most seconds that opening a damaged session and looking around in it may take.
 PATIENCE = 60.0
 _BLOCK = 512
@@ -81,7 +86,7 @@ class Outcomes:
 
     def table(self) -> str:
         """Returns the counts as lines of text."""
-        columns = (SAME, MENDED, REFUSED, WRONG)
+        columns = (SAME, MENDED, SALVAGED, REFUSED, WRONG)
         lines = [f"{'':18}" + "".join(f"{column:>22}" for column in columns)]
         for kind in (*KINDS, SEVERAL):
             counts = [self.counts[kind, column] for column in columns]
@@ -150,6 +155,8 @@ def damage(
         outcome, sentence = _look(truth, world, copy, generator)
         took = time.monotonic() - begin
         outcomes.slowest = max(outcomes.slowest, took)
+        if outcome == REFUSED and "oyster session salvage" in sentence:
+            outcome, sentence = _salvage(truth, world, copy, folder / "salvaged", sentence)
         if outcome != WRONG and number % every == 0:
             outcome, sentence = _ask(outcomes, stored, folder / "second", outcome, sentence)
         outcomes.counts[kind, outcome] += 1
@@ -157,7 +164,7 @@ def damage(
         tell(f"{told} {took:.1f} s")
         if outcome == WRONG:
             outcomes.wrong.append(told)
-        for used in (copy, folder / "second"):
+        for used in (copy, folder / "second", folder / "salvaged"):
             shutil.rmtree(used, ignore_errors=True)
     if outcomes.slowest > PATIENCE:
         outcomes.wrong.append(f"One session took {outcomes.slowest:.0f} s to be opened and looked at.")
@@ -233,6 +240,46 @@ def _look(truth: Truth, world: World, folder: Path, generator: random.Random) ->
     return (WRONG, wrong) if wrong else (MENDED if problems else SAME, "")
 
 
+def _salvage(truth: Truth, world: World, folder: Path, out: Path, sentence: str) -> tuple[str, str]:
+    """Follows the advice of a refusal; returns what came of it, with a sentence."""
+    before = _files(folder)
+    try:
+        salvaged = salvage(folder, out)
+    except SessionError as error:
+        # Nothing goes without the manifest.
+        return (REFUSED if f"{folder}/manifest" in str(error) else WRONG), f"{sentence} {error}"
+    try:
+        with Session.open(out, world) as session:
+            wrong = _salvaged_differences(truth, session, salvaged)
+    except SessionError as error:
+        # A recorded moment that is lost cannot be made again.
+        wrong = "" if f"{out}/prompt" in str(error) else str(error)
+    except Exception as error:  # noqa: BLE001  # What is salvaged has no other excuse.
+        wrong = f"{type(error).__name__}: {error}"
+    if _files(folder) != before:
+        wrong = "the damaged session was changed"
+    return (WRONG, f"After salvage: {wrong}. {sentence}") if wrong else (SALVAGED, sentence)
+
+
+def _salvaged_differences(truth: Truth, session: Session, salvaged: Salvaged) -> str:
+    whole = {name: len(frames) - 1 for name, frames in truth.frames.items()}
+    lines = {line.name: line for line in session.timeline().branches}
+    if salvaged.ends != {name: line.end for name, line in lines.items()}:
+        return f"the branches do not end as it said, at {salvaged.ends}"
+    for name, end in salvaged.ends.items():
+        for tick in (end, end // 2):
+            if end > whole[name] or not np.array_equal(session.seek(tick, branch=name), truth.frames[name][tick]):
+                return f"tick {tick} of '{name}' is not what was seen"
+    for name in whole:
+        if salvaged.ends.get(name) != whole[name] and not any(f"'{name}'" in sentence for sentence in salvaged.lost):
+            return f"it does not say what is lost of '{name}'"
+    return ""
+
+
+def _files(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
 def _differences(truth: Truth, session: Session, generator: random.Random) -> str:
     lines = {line.name: line for line in session.timeline().branches}
     ends = {name: line.end for name, line in lines.items()}
@@ -265,7 +312,7 @@ def _ask(outcomes: Outcomes, stored: Path, folder: Path, outcome: str, sentence:
         told = err.getvalue()
         if code not in (0, 2) or "Traceback" in told or (code == 2 and f"{folder}/" not in told):
             return WRONG, f"oyster session {arguments[0]} ended with {code}: {out.getvalue()}{told}"
-        if arguments[0] == "verify" and outcome != REFUSED and code == 2 and "prompt" not in told:
+        if arguments[0] == "verify" and outcome not in (REFUSED, SALVAGED) and code == 2 and "prompt" not in told:
             return WRONG, f"oyster session verify refused what can be opened: {told}"
     return outcome, sentence
 

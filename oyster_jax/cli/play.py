@@ -75,6 +75,7 @@ def _in_browser(config: Config) -> int:
         if config.port is not None:
             raise
         bound = serve.bind("127.0.0.1", 0)
+        print(f"Port {serve.PORT} is taken; the page is at port {bound.getsockname()[1]} instead.", flush=True)
     url = serve.address("127.0.0.1", bound)
     print(f"Compiling {_parameters(stages[0].world)} (takes some seconds, less the next time) …", flush=True)
     settings = ServeConfig(data=config.data or serve.data_folder())

@@ -82,14 +82,19 @@ def _record(config: Config) -> int:
         environments=environments if config.environments is None else config.environments,
     )
     speed = TextColumn("{task.fields[rate]:,.0f} frames/s")
-    with Progress(TextColumn("recording"), BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn()) as bar:
-        task = bar.add_task("recording", total=config.frames, rate=0.0)
+    bar = Progress(TextColumn("recording"), BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn())
+    task = bar.add_task("recording", total=config.frames, rate=0.0)
 
-        def progress(frames: int) -> None:
-            elapsed = bar.tasks[task].elapsed or 0.0
-            bar.update(task, completed=frames, rate=frames / elapsed if elapsed else 0.0)
+    def progress(frames: int) -> None:
+        # Not before something is recorded: until then there may be a reason not to.
+        bar.start()
+        elapsed = bar.tasks[task].elapsed or 0.0
+        bar.update(task, completed=frames, rate=frames / elapsed if elapsed else 0.0)
 
+    try:
         manifest = record(request, config.out, progress)
+    finally:
+        bar.stop()
     size = sum(shard.bytes for shard in manifest.shards)
     Console().print(
         f"Wrote {manifest.frames:,} frames in {manifest.episodes:,} episodes ({size / 2**20:,.1f} MiB, "

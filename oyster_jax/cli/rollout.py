@@ -37,8 +37,8 @@ class Config:
     """How long, for --policy and for recorded actions; ten seconds, or the rest of the episode, unless given."""
     prompt_dir: Path | None = None
     """A dataset of `oyster record`: the world first sees frames of it."""
-    episode: int = 0
-    """Which episode of --prompt-dir."""
+    episode: int | None = None
+    """Which episode of --prompt-dir, the first that lasts long enough unless given."""
     start: int = 0
     """Its first tick that the world sees."""
     context: Annotated[int, tyro.conf.arg(metavar="N")] = 8
@@ -127,12 +127,16 @@ def _from_recording(world: "World", config: Config) -> Plan:
             f"{config.prompt_dir} was recorded in {dataset.spec.name} and does not fit the world '{world.name}': "
             "their actions or frames differ. Give a recording of the world's own game."
         )
-    if config.episode >= len(dataset):
-        raise UsageError(f"{config.prompt_dir} has episodes 0 to {len(dataset) - 1}, not {config.episode}.")
-    episode, begin = dataset[config.episode], config.start + config.context
+    begin = config.start + config.context
+    ticks = config.ticks or round(SECONDS * world.spec.frame.rate)
+    # Where none lasts as long, the longest.
+    number = int(np.argmax(np.minimum(dataset.lengths, begin + ticks))) if config.episode is None else config.episode
+    if number >= len(dataset):
+        raise UsageError(f"{config.prompt_dir} has episodes 0 to {len(dataset) - 1}, not {number}.")
+    episode = dataset[number]
     if begin > episode.ticks - (config.actions is None and config.policy is None):
         raise UsageError(
-            f"Episode {config.episode} has {episode.ticks} ticks, too few for {config.context} of context from tick "
+            f"Episode {number} has {episode.ticks} ticks, too few for {config.context} of context from tick "
             f"{config.start} and something after them; choose an earlier --start, less --context or another --episode."
         )
     assert episode.frames is not None
@@ -142,7 +146,7 @@ def _from_recording(world: "World", config: Config) -> Plan:
     try:
         state = world.encode(before, episode.actions[config.start : begin - 1], config.seed)
     except ValueError as error:
-        raise UsageError(f"Episode {config.episode} of {config.prompt_dir} cannot be continued: {error}") from error
+        raise UsageError(f"Episode {number} of {config.prompt_dir} cannot be continued: {error}") from error
     truth = episode.frames[begin : begin + len(actions)] if config.compare else None
     return Plan(state=state, before=before, actions=actions, truth=truth)
 

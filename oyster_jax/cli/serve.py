@@ -54,7 +54,7 @@ def main(config: Config) -> int:
     stages = opened(config.world, config.steps)
     bound = bind(config.host, config.port)
     server = made(served(config), stages, lambda: _tell(server, config, bound))
-    print("Compiling (the first time takes a minute or two, less from then on) …", flush=True)
+    print("Compiling (takes some seconds, less the next time) …", flush=True)
     return run(server, bound)
 
 
@@ -133,8 +133,20 @@ def run(server: "Server", bound: "socket.socket") -> int:
 def address(host: str, bound: "socket.socket") -> str:
     """Returns the address of the page."""
     port = bound.getsockname()[1]
-    named = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{named}:{port}/"
+    # Bound to all addresses of this machine, it is reached from elsewhere by the one that it goes out with.
+    named = _outward(bound) if host in ("0.0.0.0", "::") else host
+    return f"http://{f'[{named}]' if ':' in named else named}:{port}/"
+
+
+def _outward(bound: "socket.socket") -> str:
+    """Returns the address of this machine towards others, or its name where it has no way out; nothing is sent."""
+    import socket
+
+    anywhere = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}[bound.family]
+    with contextlib.suppress(OSError), socket.socket(bound.family, socket.SOCK_DGRAM) as probe:
+        probe.connect((anywhere, 9))
+        return str(probe.getsockname()[0])
+    return socket.gethostname()
 
 
 def _tell(server: "Server", config: Config, bound: "socket.socket") -> None:

@@ -80,11 +80,19 @@ class Verify(_InWorld):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Salvage(_OfSession):
+    """Puts what can still be read of a damaged session into a new folder; the damaged one stays as it is."""
+
+    out: tyro.conf.Positional[Path]
+    """The new folder."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class _Part(_InWorld):
     """What the verbs share that go through a part of a session."""
 
-    branch: str = "main"
-    """Which branch; what it shares with those it comes from counts as its own."""
+    branch: str | None = None
+    """Which branch, the one that the session was left on unless given; what it shares with others counts as its own."""
     start: Annotated[int, tyro.conf.arg(metavar="TICK")] = 0
     """The first tick."""
     stop: Annotated[int | None, tyro.conf.arg(metavar="TICK")] = None
@@ -114,11 +122,12 @@ type Config = (
     | Annotated[Branch, tyro.conf.subcommand("branch")]
     | Annotated[Verify, tyro.conf.subcommand("verify")]
     | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Salvage, tyro.conf.subcommand("salvage")]
 )
 
 
 def main(config: Config) -> int:
-    """Does what was asked; 1 where a session that was to be verified is not what it was, bit for bit.
+    """Does what was asked; 1 where one that was to be verified differs by a bit, or one of a list is damaged.
 
     Raises:
       SessionError, WorldError, UsageError: something about the request or the session is wrong.
@@ -138,6 +147,8 @@ def main(config: Config) -> int:
             return _verify(config)
         case Export():
             return _export(config)
+        case Salvage():
+            return _salvage(config)
 
 
 def _live(config: Live) -> int:
@@ -175,15 +186,17 @@ def _list(config: List) -> int:
     found = [folder] if is_session(folder) else sorted(path for path in folder.glob("*") if is_session(path))
     if not found:
         print(f"There is no session in {folder}.")
+    damaged = False
     for path in found:
         try:
             archive = Archive(path, write=False)
         except SessionError as error:
-            print(f"{path}: {error}")
+            print(f"{path}: {error}", file=sys.stderr)
+            damaged = True
             continue
         ticks, size = archive.branches["main"].end, archive.disk_bytes / 2**20
         print(f"{path}: {archive.manifest['world']}, {ticks} ticks, {len(archive.branches)} branches, {size:.1f} MiB")
-    return 0
+    return 1 if damaged else 0
 
 
 def _show(config: Show) -> int:
@@ -272,6 +285,16 @@ def _export(config: Export) -> int:
     return 0
 
 
+def _salvage(config: Salvage) -> int:
+    from oyster_jax.session.salvage import salvage
+
+    salvaged = salvage(config.path, config.out)
+    ends = ", ".join(f"'{name}' to tick {end}" for name, end in salvaged.ends.items())
+    print(f"Wrote {config.out}: {ends}.")
+    _tell_problems(salvaged.lost)
+    return 0
+
+
 def _opened(config: _InWorld) -> "tuple[World, Replayer]":
     """Opens a session to look at it; whoever lives in it meanwhile is not disturbed."""
     from oyster_jax.cli.opening import open_world
@@ -286,12 +309,15 @@ def _opened(config: _InWorld) -> "tuple[World, Replayer]":
 
 
 def _span(config: _Part, replayer: "Replayer") -> "Span":
+    from oyster_jax.session.branch import left_at
     from oyster_jax.session.export import Span
 
-    stop = replayer.archive.branch(config.branch).end if config.stop is None else config.stop
+    branches = replayer.archive.branches
+    branch = config.branch or left_at(branches.values())[0]
+    stop = replayer.archive.branch(branch).end if config.stop is None else config.stop
     if not 0 <= config.start <= stop:
         raise UsageError(f"--start {config.start} must not lie behind --stop {stop}, nor before tick 0.")
-    return Span(branch=config.branch, start=config.start, stop=stop)
+    return Span(branch=branch, start=config.start, stop=stop)
 
 
 def _tell_problems(problems: Any) -> None:

@@ -191,8 +191,13 @@ def write_array(folder: Path, layout: ArrayLayout) -> None:
 
 def describe_again(folder: Path) -> None:
     """Lets the description of a folder say what arrays it holds by now."""
+    describe_arrays(folder, json.loads((folder / "zarr.json").read_text())["attributes"])
+
+
+def describe_arrays(folder: Path, attributes: Mapping[str, Any]) -> None:
+    """Makes a group of a folder of arrays."""
     described = {path.parent.name: json.loads(path.read_text()) for path in sorted(folder.glob("*/zarr.json"))}
-    _write_own(folder, described, json.loads((folder / "zarr.json").read_text())["attributes"])
+    _write_own(folder, described, attributes)
 
 
 def _write_own(folder: Path, described: Mapping[str, Any], attributes: Mapping[str, Any]) -> None:

@@ -155,6 +155,15 @@ class WorldNetwork:
         renderer = tokenizer.bind(self.tokenizer, params["tokenizer"]).renderer
         return tokenizer.as_frames(renderer(latent))
 
+    def with_latent(self, params: Params, state: WorldState, latent: Latent) -> WorldState:
+        """Returns the state with another newest latent, and the frame that this one shows."""
+        return self._shown(params, state.replace(latent=latent))
+
+    def with_frame(self, params: Params, state: WorldState, frame: Frame) -> WorldState:
+        """Returns the state as if `frame` were what it shows: encoded, and put on the map with the next tick."""
+        latent = tokenizer.bind(self.tokenizer, params["tokenizer"]).encoder(frame[None])[0]
+        return state.replace(latent=latent, cache=state.cache | ({"frame": frame} if self.dynamics.map else {}))
+
     def readouts(self, params: Params, state: WorldState) -> dict[str, Array]:
         """Returns what the heads said of this tick.
 

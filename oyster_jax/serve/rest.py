@@ -192,9 +192,12 @@ class Rest:
         return Start(stage=stage, about=about, seed=seed, prompt=prompt, duration=duration)
 
     def _stage(self, name: str) -> Stage:
-        if name not in self._services.stages:
-            raise missing("world")
-        return self._services.stages[name]
+        stages = self._services.stages
+        if name not in stages:
+            raise Refusal(
+                404, "not_found", f"There is no world {json.dumps(name[:40])} here; there is {', '.join(stages)}."
+            )
+        return stages[name]
 
     def _owner(self, request: Request, *, heavy: bool = False) -> Owner:
         """Returns who asks.

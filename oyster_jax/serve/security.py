@@ -213,12 +213,9 @@ class Guard:
         return self._everybody
 
     def _refuse(self, status: int, code: str, message: str) -> ASGIApp:
+        """Returns what answers so, be it to a request or to the handshake of a WebSocket."""
+
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "websocket":
-                # Before it is accepted, so that the server answers the handshake with 403.
-                await receive()
-                await send({"type": "websocket.close", "code": 1008, "reason": message})
-                return
             content = {"error": {"code": code, "message": message}}
             await JSONResponse(content, status)(scope, receive, _with_headers(send))
 
@@ -240,7 +237,7 @@ def _is_address(name: str) -> bool:
 
 def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import re
 import socket
 import threading
@@ -23,7 +24,7 @@ from starlette.websockets import WebSocket
 from oyster_jax.serve import openapi, protocol
 from oyster_jax.serve.connection import PatientConnection
 from oyster_jax.serve.controls import Controls
-from oyster_jax.serve.errors import Refusal
+from oyster_jax.serve.errors import Refusal, missing
 from oyster_jax.serve.protocol import SUBPROTOCOL
 from oyster_jax.serve.rest import Rest, fault
 from oyster_jax.serve.security import ENTER, Guard, Owner
@@ -76,6 +77,7 @@ class Server:
             routes=[
                 *routes,
                 WebSocketRoute("/v1/sessions/{id:id}/stream", self._stream),
+                WebSocketRoute("/{path:path}", _no_stream),
                 Route(ENTER, self._enter, methods=["GET", "POST"]),
                 Mount("/", StaticFiles(directory=STATIC, html=True)),
             ],
@@ -133,7 +135,8 @@ class Server:
         services, owner = self.services, socket.state.owner
         offered, role = socket.scope.get("subprotocols", []), socket.query_params.get("role", "player")
         if role not in ("player", "spectator") or (offered and SUBPROTOCOL not in offered):
-            await socket.close(1008)
+            message = f"A stream is for a player or a spectator and speaks {SUBPROTOCOL}."
+            await socket.send_denial_response(fault(400, "bad_request", message))
             return
         await socket.accept(SUBPROTOCOL if offered else None)
         gauge = services.metrics.streams.labels(role)
@@ -197,6 +200,8 @@ class Server:
         )
 
         self._server = server
+        # uvicorn takes a handshake that was answered with a refusal for one that was forgotten, and says so each time.
+        logging.getLogger("uvicorn.error").addFilter(_is_no_refusal)
         server.run(sockets=[bound])
         if self._error is not None:
             raise self._error
@@ -248,6 +253,16 @@ def bind(host: str, port: int) -> socket.socket:
         bound.close()
         raise
     return bound
+
+
+def _is_no_refusal(record: logging.LogRecord) -> bool:
+    return record.msg != "ASGI callable returned without completing handshake."
+
+
+async def _no_stream(socket: WebSocket) -> None:
+    """Answers a WebSocket to any other place."""
+    refusal = missing("session")
+    await socket.send_denial_response(fault(refusal.status, refusal.code, refusal.message))
 
 
 async def _refused(_: Request, error: Exception) -> Response:

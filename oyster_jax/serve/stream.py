@@ -148,11 +148,16 @@ class Stream:
                 if (trip := self._window.acknowledged(frame, now)) is not None:
                     self._metrics.round_trip.observe(trip)
                     self._wake.set()
-            case Input():
-                if self.role == "player":
-                    self._live.press(message)
+            case Input() if self.role == "spectator":
+                self._refuse(None, "spectator", "Who watches holds no buttons.")
+            case Input(held=held):
+                known = self._live.stage.card.buttons
+                if unknown := next((button for button in held if button not in known), None):
+                    self._refuse(
+                        None, "unknown_button", f"There is no button '{unknown}'; there is {', '.join(known)}."
+                    )
                 else:
-                    self._refuse(None, "spectator", "Who watches holds no buttons.")
+                    self._live.press(message)
             case Request(id=identity):
                 if not requests.take(now):
                     self._refuse(identity, "too_many_requests", f"At most {self._limits.requests:g} requests a second.")

@@ -13,7 +13,6 @@ The log is the session: with the manifest it makes every state again. Snapshots 
 
 import contextlib
 import itertools
-import struct
 import time
 import uuid
 from collections import deque
@@ -27,9 +26,9 @@ from oyster_jax.session.branch import MAIN, Branch, Event
 from oyster_jax.session.document import copies, read_document, write_document
 from oyster_jax.session.errors import SessionError
 from oyster_jax.session.journal import Journal
-from oyster_jax.session.layout import BRANCH, BRANCHES, ENDS, MANIFEST, is_leftover, only_begun
+from oyster_jax.session.layout import BRANCH, BRANCHES, ENDS, MANIFEST, SNAPSHOTS, is_leftover, only_begun
 from oyster_jax.session.lock import Lock, is_held
-from oyster_jax.session.log import NAMES, Log, LogContent, read_log
+from oyster_jax.session.log import NAMES, Log, LogContent
 from oyster_jax.session.prompt import PROMPTS, find_prompt
 from oyster_jax.session.snapshot import Leaves
 from oyster_jax.session.snapshots import Snapshots
@@ -238,7 +237,7 @@ class Archive:
         _check_schema(self.folder, self.manifest)
         self._clean_up()
         self.snapshots = Snapshots(
-            self.folder / "snapshots",
+            self.folder / SNAPSHOTS,
             int(self.manifest["snapshot_bytes"]),
             self.report,
             write=self._lock is not None,
@@ -301,16 +300,14 @@ class Archive:
                 self.report(f"{error} Whether a log has lost its end cannot be told.")
 
     def _check_ends(self) -> None:
-        ends = " and ".join(str(self.folder / copy) for copy in copies(ENDS))
         for name, (tick, size) in self._ends.items():
             path = self.folder / BRANCHES / name
             if name not in self.branches:
-                raise SessionError(f"{path} is missing; restore it, or remove {ends} to go on without it.")
+                raise SessionError(f"{path} is missing. {self._remedy}")
             if self._found[name].size < size:
                 raise SessionError(
                     f"{path / NAMES[0]} and its copy were written up to tick {tick}, but have lost entries: what is "
-                    f"left ends at tick {self.branches[name].end}. Restore one of them, or remove {ends} to go on "
-                    "from there."
+                    f"left ends at tick {self.branches[name].end}. {self._remedy}"
                 )
 
     def _read_branch(self, path: Path) -> None:
@@ -321,17 +318,13 @@ class Archive:
             if path.name not in self._ends and not any((path / name).exists() for name in NAMES):
                 self.report(f"The branch in {path} was never finished and is left out.")
                 return
-            raise SessionError(f"{error} It says where a branch begins.") from error
-        branch, log = Branch(**content), read_log(path, identity)
-        try:
-            branch.read(log.entries)
-        except (ValueError, TypeError, struct.error) as error:
-            raise SessionError(f"The log in {path} is not one that this Oyster writes ({error}).") from error
+            raise SessionError(f"{error} {self._otherwise}") from error
+        branch = Branch(**content)
+        log = branch.read(path, identity)
         if log.broken:
             files = " and ".join(str(path / name) for name in NAMES)
             raise SessionError(
-                f"{files} are both damaged behind tick {branch.end}: more was lived, but cannot be read. Restore one "
-                f"of them, or cut both to {log.size} bytes to go on from there."
+                f"{files} are both damaged behind tick {branch.end}: more was lived, but cannot be read. {self._remedy}"
             )
         # Whoever lives in it meanwhile writes one file after the other.
         for name in () if self._elsewhere else log.damaged:
@@ -346,7 +339,7 @@ class Archive:
             if branch.parent is not None and (parent is None or branch.at > parent.end):
                 raise SessionError(
                     f"The branch '{branch.name}' leaves '{branch.parent}' at tick {branch.at}, which is not there: "
-                    f"{self.folder / BRANCHES / branch.parent} has lost it. Restore its log."
+                    f"{self.folder / BRANCHES / branch.parent} has lost it. {self._remedy}"
                 )
 
     def _check_snapshots(self) -> None:
@@ -355,8 +348,7 @@ class Archive:
                 if tick > branch.end and self.snapshots.is_sound(branch.name, tick):
                     raise SessionError(
                         f"{self.folder / BRANCHES / branch.name / NAMES[0]} and its copy end at tick {branch.end}, "
-                        f"but there is a snapshot of tick {tick}: both have lost entries. Restore one of them, or "
-                        "remove the later snapshots to go on from there."
+                        f"but there is a snapshot of tick {tick}: both have lost entries. {self._remedy}"
                     )
 
     def _check_prompt(self) -> None:
@@ -372,6 +364,15 @@ class Archive:
         if damaged and self._lock is not None:
             with contextlib.suppress(OSError):
                 write_whole(self.folder, dict.fromkeys(damaged, whole))
+
+    @property
+    def _remedy(self) -> str:
+        """What to do about damage that no copy mends."""
+        return f"Restore it from a copy of the session. {self._otherwise}"
+
+    @property
+    def _otherwise(self) -> str:
+        return f"Without one, `oyster session salvage {self.folder} NEW` puts what can still be read into a new folder."
 
     def _identity(self, branch: str) -> str:
         return f"{self.manifest['id']}/{branch}"

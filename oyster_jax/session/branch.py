@@ -5,13 +5,14 @@ import dataclasses
 import hashlib
 import json
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from oyster_jax.session.errors import SessionError
-from oyster_jax.session.log import MAX_PAYLOAD, Entry
+from oyster_jax.session.log import MAX_PAYLOAD, Entry, LogContent, read_log
 
 #: Kinds of entries of a log.
 TICK, EVENT = 1, 2
@@ -89,22 +90,23 @@ class Branch:
         """The last tick that was lived on it."""
         return self.at + len(self._actions)
 
-    def read(self, entries: Iterable[Entry]) -> None:
-        """Takes in what a log holds.
+    def read(self, folder: Path, identity: str) -> LogContent:
+        """Takes in what its log holds, and returns that.
+
+        Args:
+          folder: of the branch.
+          identity: of session and branch.
 
         Raises:
-          ValueError: an entry does not follow the one before, or is of an unknown kind.
+          SessionError: an entry does not follow the one before, or is of an unknown kind.
         """
-        for entry in entries:
-            if entry.kind == TICK:
-                tick, action, lived, digest = _TICK.unpack(entry.payload)
-                if tick != self.end + 1:
-                    raise ValueError(f"tick {tick} follows tick {self.end}")
-                self.add(action, lived, digest)
-            elif entry.kind == EVENT:
-                self.events.append(Event(**json.loads(entry.payload)))
-            else:
-                raise ValueError(f"an entry is of the unknown kind {entry.kind}")
+        log = read_log(folder, identity)
+        try:
+            for entry in log.entries:
+                self._take(entry)
+        except (ValueError, TypeError, struct.error) as error:
+            raise SessionError(f"The log in {folder} is not one that this Oyster writes ({error}).") from error
+        return log
 
     def add(self, action: int, lived: float, digest: bytes = UNKNOWN) -> None:
         """Lives one tick.
@@ -139,6 +141,17 @@ class Branch:
     def to_json(self) -> dict[str, Any]:
         """Returns what its document says."""
         return {"name": self.name, "parent": self.parent, "at": self.at, "created": self.created}
+
+    def _take(self, entry: Entry) -> None:
+        if entry.kind == TICK:
+            tick, action, lived, digest = _TICK.unpack(entry.payload)
+            if tick != self.end + 1:
+                raise ValueError(f"tick {tick} follows tick {self.end}")
+            self.add(action, lived, digest)
+        elif entry.kind == EVENT:
+            self.events.append(Event(**json.loads(entry.payload)))
+        else:
+            raise ValueError(f"an entry is of the unknown kind {entry.kind}")
 
 
 def latest_of(branches: Collection[Branch]) -> Branch:

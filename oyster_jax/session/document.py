@@ -54,7 +54,7 @@ def read_document(folder: Path, name: str, *, identity: str = "") -> Document:
         first, second = copies(name)
         raise SessionError(
             f"Neither {folder / first} nor {folder / second} can be read: both are missing or damaged. Restore one of "
-            "them; everything else of the session may still be whole."
+            "them from a copy of the session."
         )
     newest = max(sound, key=lambda sealed: sealed["revision"])
     behind = tuple(copy for copy, sealed in found.items() if sealed != newest)

@@ -1,5 +1,7 @@
 """Which states become snapshots: one after so much computing that a rewind is short."""
 
+import math
+
 from oyster_jax.session.archive import Archive
 from oyster_jax.session.moment import Moment
 from oyster_jax.session.snapshot import to_leaves
@@ -26,7 +28,7 @@ class Keeper:
 
     def restart(self) -> None:
         """Begins to count at a tick that costs nothing to come back to."""
-        self._seconds, self._ticks, self._overdue = 0.0, 0, 0.0
+        self._fastest, self._ticks, self._overdue = math.inf, 0, 0
 
     def add(self, branch: str, moment: Moment, seconds: float) -> None:
         """Counts a tick, and keeps its state if it is time to.
@@ -36,23 +38,30 @@ class Keeper:
           moment: that it led to.
           seconds: that it took to compute.
         """
-        self._seconds += seconds
+        # All ticks cost the same; what one of them took longer, somebody else computed meanwhile. Counted as well, it
+        # would have those who share a processor write the more snapshots the busier that is.
+        self._fastest = min(self._fastest, seconds)
         self._ticks += 1
         if self._seconds < SNAPSHOT_SECONDS or self._ticks < SNAPSHOT_TICKS:
             return
         if self._archive.has_room:
             self.keep(branch, moment)
         else:
-            self._overdue += seconds
+            self._overdue += 1
 
     def keep(self, branch: str, moment: Moment) -> None:
         """Keeps a state, unless it has been kept or there is no room for it."""
         if not self._ticks or not self._archive.has_room:
             return
-        if self._overdue > GAP_SECONDS:
+        if self._overdue * self._fastest > GAP_SECONDS:
             self._archive.report(
                 f"The disk was behind: the {self._ticks} ticks before tick {moment.tick} of '{branch}' have no "
                 f"snapshot, and the first rewind to one of them may take {self._seconds:.1f} s."
             )
         self._archive.add_snapshot(branch, moment.tick, to_leaves(moment.state, moment.frame))
         self.restart()
+
+    @property
+    def _seconds(self) -> float:
+        """What the ticks counted take to compute again."""
+        return self._ticks * self._fastest if self._ticks else 0.0

@@ -8,7 +8,8 @@ from oyster_jax.session.prompt import PROMPTS
 
 #: Documents: of the session, and of each branch, in a folder of its name in that of all branches.
 MANIFEST, ENDS, BRANCH = "manifest", "ends", "branch"
-BRANCHES = "branches"
+#: Folders, in each of them one a branch.
+BRANCHES, SNAPSHOTS = "branches", "snapshots"
 
 
 def is_leftover(path: Path) -> bool:

@@ -35,7 +35,7 @@ CORES = 16
 #: So much that whom `tools/bench players` finds admitted have their ticks in time: 11 players where 14 are carried.
 REST = 0.0025
 #: Ticks that a program is compared over with the single tick, and that it is measured over.
-TRIALS, MEASURED = 6, 24
+TRIALS, MEASURED = 6, 32
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,8 +62,8 @@ class Together:
     Attributes:
       sizes: of batches that may pay on this device, ascending.
       workers: how many calls at once pay on this device.
-      seconds: that a call of each size takes while `workers` are under way, as measured when it was compiled; those
-        that are ready.
+      seconds: that a call of each size takes while `workers` are under way, as measured when it was compiled, so that
+        `workers` calls are done in that time; those that are ready.
       unequal: sizes whose program does not compute the single tick's bits, and so is never used.
     """
 
@@ -83,25 +83,19 @@ class Together:
         """Compiles the program for `size` worlds and compares it with single ticks; returns whether it may be used."""
         equal = size == 1 or self._equals_singles(size)
         if equal:
+            self.measure(size)
+            start = threading.Barrier(self.workers)
             with ThreadPoolExecutor(self.workers) as pool:
-                times = list(pool.map(self.measure, [size] * self.workers))
-            self.seconds[size] = float(np.median(times))
+                ended = np.stack(list(pool.map(lambda _: self._live(size, start), range(self.workers))))
+            # Of all of them together: which waits for which is for the processor to say.
+            self.seconds[size] = float(ended[:, -1].max() - ended[:, 0].min()) / MEASURED
         else:
             self.unequal.add(size)
         return equal
 
     def measure(self, size: int) -> float:
-        """Returns the median of the seconds that a call for `size` worlds takes, compiling it if need be."""
-        states, times = [self.world.reset(seed) for seed in range(size)], []
-        for row in self._actions(size, MEASURED):
-            begin = time.perf_counter()
-            if size == 1:
-                states = [self.world.tick(states[0], int(row[0]), donate=True)[0]]
-            else:
-                states, _ = self.world.ticks(size)(states, row)
-            jax.block_until_ready(states)
-            times.append(time.perf_counter() - begin)
-        return float(np.median(times[1:]))
+        """Returns the median of the seconds that a call for `size` worlds takes by itself, compiling it if need be."""
+        return float(np.median(np.diff(self._live(size))[1:]))
 
     def cost(self, count: int) -> float:
         """Returns the seconds that `count` ticks take of the whole device with all that a server does for them."""
@@ -179,6 +173,21 @@ class Together:
             return 0.0
         size = self.size_for(count)
         return self.seconds[size] + self._duration(count - size)
+
+    def _live(self, size: int, start: threading.Barrier | None = None) -> np.ndarray:
+        """Makes calls for `size` worlds; returns when they began and when each had ended, float64 `[MEASURED + 1]`."""
+        states = [self.world.reset(seed) for seed in range(size)]
+        if start is not None:
+            start.wait()
+        ended = [time.perf_counter()]
+        for row in self._actions(size, MEASURED):
+            if size == 1:
+                states = [self.world.tick(states[0], int(row[0]), donate=True)[0]]
+            else:
+                states, _ = self.world.ticks(size)(states, row)
+            jax.block_until_ready(states)
+            ended.append(time.perf_counter())
+        return np.asarray(ended)
 
     def _equals_singles(self, size: int) -> bool:
         world, program = self.world, self.world.ticks(size)

@@ -98,10 +98,20 @@ def test_the_comparison_shows_truth_left_and_model_right(run, recording, tmp_pat
 
 
 def test_the_whole_recording_is_continued_unless_told(run, recording, tmp_path):
-    assert run("--prompt-dir", recording, "--out", tmp_path / "clip.npz") == 0
+    assert run("--prompt-dir", recording, "--episode", 0, "--out", tmp_path / "clip.npz") == 0
     with np.load(tmp_path / "clip.npz") as clip:
         assert len(clip["frames"]) == 45 - 8
         assert "truth" not in clip
+
+
+def test_of_episodes_the_first_that_is_long_enough_is_continued(run, recording, tmp_path):
+    first, second = EpisodeDataset(recording).lengths
+    assert first == 45 < second
+    for ticks, index in ((20, 0), (100, 1)):
+        assert run("--prompt-dir", recording, "--ticks", ticks, "--out", tmp_path / "clip.npz") == 0
+        with np.load(tmp_path / "clip.npz") as clip:
+            actions = EpisodeDataset(recording)[index].actions[7:-1]
+            np.testing.assert_array_equal(clip["actions"], actions[:ticks])
 
 
 def test_given_actions_may_follow_a_recording(run, recording, tmp_path):
@@ -123,7 +133,7 @@ def test_given_actions_may_follow_a_recording(run, recording, tmp_path):
         (["--compare"], "--prompt-dir"),
         (["--prompt-dir", "DATA", "--compare", "--actions", "right"], "--compare"),
         (["--prompt-dir", "DATA", "--episode", "2"], "episodes 0 to 1"),
-        (["--prompt-dir", "DATA", "--start", "40"], "45 ticks"),
+        (["--prompt-dir", "DATA", "--episode", "0", "--start", "40"], "45 ticks"),
         (["--prompt-dir", "nowhere"], "nowhere"),
         (["--world", "nowhere"], "no world 'nowhere'"),
     ],

@@ -90,7 +90,7 @@ def test_spans_are_recorded_and_sent_again(served, client, lived):
         ("POST", "/v1/sessions", b'{"world": "tiny", "seed": -1}', 400, "seed"),
         ("POST", "/v1/sessions", b'{"world": "tiny", "duration": 1e9}', 400, "duration"),
         ("POST", "/v1/sessions", b'{"world": "../tiny"}', 400, "world"),
-        ("POST", "/v1/sessions", b'{"world": "huge"}', 404, "no such world"),
+        ("POST", "/v1/sessions", b'{"world": "huge"}', 404, 'no world "huge" here; there is tiny'),
         ("POST", "/v1/sessions", b'{"world": "tiny", "prompt": "none"}', 404, "no such recorded moment"),
         ("POST", "/v1/sessions", b'{"world": "tiny", "image": "0123456789abcdef"}', 404, "no such upload"),
         ("POST", "/v1/sessions", b'{"world": "tiny", "x": "' + b"x" * 100_000, 413, "at most"),

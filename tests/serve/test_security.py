@@ -21,7 +21,7 @@ def test_another_host_or_origin_is_turned_away(served, session):
         assert served.ask("POST", "/v1/sessions", b"{}", Origin=origin)[0] == 403
         assert served.ask("DELETE", f"/v1/sessions/{session}", Origin=origin)[0] == 403
         assert served.shake_hands(path, Origin=origin) == 403
-    assert served.shake_hands(path, Host="evil.example") == 403
+    assert served.shake_hands(path, Host="evil.example") == 421
     assert served.ask("GET", f"/v1/sessions/{session}/export", Sec_Fetch_Site="cross-site")[0] == 403
     assert served.ask("POST", "/v1/sessions", b"{}", Origin=f"http://{own}", Host=own)[0] == 400
     assert served.shake_hands(path, Origin=f"http://{own}") == 101
@@ -90,7 +90,9 @@ def test_who_comes_by_a_link_has_sessions_of_their_own_and_less_time(stage, tmp_
     with serving(stage, tmp_path, **config) as served:
         assert served.ask("GET", "/v1/worlds")[0] == 401
         assert served.ask("GET", "/")[0] == 401
-        assert served.shake_hands("/v1/sessions/0123456789abcdef/stream") == 403
+        assert served.shake_hands("/v1/sessions/0123456789abcdef/stream") == 401
+        with pytest.raises(ClientError, match="send a token"):
+            served.client.play("0123456789abcdef")
         tokens, host = served.services.tokens, "play.example.org"
         link = tokens.link()
         assert served.ask("GET", link, Host=host)[0] == 200  # Whoever only looks does not use it up.

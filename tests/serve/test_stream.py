@@ -33,6 +33,19 @@ def test_a_player_is_shown_every_tick_in_order(client, session):
         assert frames[-1].picture.shape == (16, 16, 3)
 
 
+def test_what_is_wrong_is_said_in_a_sentence(client, session):
+    with pytest.raises(ClientError, match="no such session"):
+        client.play("nosuch")
+    with pytest.raises(ClientError, match='no world "tinny" here; there is tiny'):
+        client.create("tinny")
+    with client.play(session) as stream:
+        with pytest.raises(ClientError, match=r"no button 'jmp'; there is left, down, jump"):
+            stream.hold("jmp")
+        stream._send({"type": "input", "held": ["jmp"], "at": 0.0})
+        stream.request("timeline")
+        assert stream._answers[0]["error"]["code"] == "unknown_button"
+
+
 def test_what_a_rewind_shows_is_byte_for_byte_what_was_seen(client, session):
     with client.play(session) as stream:
         stream.hold("right")

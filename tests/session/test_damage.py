@@ -7,6 +7,7 @@ from oyster_jax.session.archive import Archive
 from oyster_jax.session.errors import SessionError
 from oyster_jax.session.log import NAMES
 from oyster_jax.session.prompt import PROMPTS
+from oyster_jax.session.salvage import salvage
 from oyster_jax.session.snapshot import folder_bytes
 from oyster_jax.session.snapshots import ASIDE
 from oyster_jax.worlds.registry import load
@@ -38,7 +39,7 @@ def test_no_damage_is_silent(truth, stored, tmp_path):
     assert not outcomes.wrong, outcomes.wrong
     found = {outcome: sum(n for (_, o), n in outcomes.counts.items() if o == outcome) for _, outcome in outcomes.counts}
     assert sum(found.values()) == 24
-    assert min(found[torture.MENDED], found[torture.REFUSED], outcomes.commands.total()) > 0
+    assert min(found[torture.MENDED], found[torture.SALVAGED], outcomes.commands.total()) > 0
 
 
 def cut(path, lost):
@@ -46,22 +47,24 @@ def cut(path, lost):
 
 
 @pytest.mark.parametrize("lost", [(500, 300), (10_000, 10_000)])
-def test_a_log_that_lost_its_end_copy_and_all_is_refused(world, copy, lost):
+def test_a_log_that_lost_its_end_copy_and_all_is_refused_and_salvaged(world, truth, copy, lost, tmp_path):
     for name, count in zip(NAMES, lost, strict=True):
         cut(copy / "branches" / "branch-3" / name, count)
     before = [(copy / "branches" / "branch-3" / name).read_bytes() for name in NAMES]
     with pytest.raises(SessionError, match=r"branch-3/log and its copy .* up to tick 45"):
         Session.open(copy, world)
     assert [(copy / "branches" / "branch-3" / name).read_bytes() for name in NAMES] == before
-    for path in copy.glob("ends*.json"):
-        path.unlink()
-    shutil.rmtree(copy / "snapshots")
-    with Session.open(copy, world) as session:
-        assert session._archive.branch("branch-3").end < 45
-        assert any("ends" in problem or "log" in problem for problem in session.problems)
+    salvaged = salvage(copy, tmp_path / "new")
+    assert salvaged.ends | {"branch-3": 45} == {name: len(frames) - 1 for name, frames in truth.frames.items()}
+    assert ["'branch-3' can be read up to tick" in sentence for sentence in salvaged.lost] == [True]
+    with Session.open(tmp_path / "new", world) as session:
+        end = session._archive.branch("branch-3").end
+        assert end == salvaged.ends["branch-3"] < 45
+        assert np.array_equal(session.seek(end, branch="branch-3"), truth.frames["branch-3"][end])
+        assert session.problems == ()
 
 
-def test_a_log_that_both_copies_have_damaged_is_refused_and_left_as_it_is(world, copy):
+def test_a_log_that_both_copies_have_damaged_is_refused_and_salvaged_up_to_there(world, truth, copy, tmp_path):
     for path in copy.glob("ends*.json"):
         path.unlink()
     shutil.rmtree(copy / "snapshots")
@@ -71,14 +74,36 @@ def test_a_log_that_both_copies_have_damaged_is_refused_and_left_as_it_is(world,
         data[300] ^= 1
         path.write_bytes(data)
     before = [path.read_bytes() for path in logs]
-    with pytest.raises(SessionError, match=r"main/log .* both damaged .* cut both to \d+ bytes") as refused:
+    with pytest.raises(SessionError, match=rf"main/log .* both damaged .*`oyster session salvage {copy} NEW`"):
         Session.open(copy, world)
+    salvaged = salvage(copy, tmp_path / "new")
     assert [path.read_bytes() for path in logs] == before
-    size = int(str(refused.value).split("cut both to ")[1].split()[0])
-    for path in logs:
-        path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(SessionError, match="leaves 'main'"):
-        Session.open(copy, world)
+    # Those that leave `main` behind the damage have lost their past.
+    assert [*salvaged.ends] == ["branch-3", "main"]
+    assert 0 < salvaged.ends["main"] < 70
+    assert [sentence.split()[0] for sentence in salvaged.lost] == ["'main'", "'branch-1'", "'branch-2'"]
+    with Session.open(tmp_path / "new", world) as session:
+        assert np.array_equal(session.seek(45, branch="branch-3"), truth.frames["branch-3"][45])
+        assert session.problems == ()
+
+
+def test_what_leaves_the_very_beginning_is_salvaged_without_the_first_branch(world, truth, copy, tmp_path):
+    shutil.rmtree(copy / "branches" / "main")
+    salvaged = salvage(copy, tmp_path / "new")
+    assert salvaged.ends == {"main": 0, "branch-3": 45}
+    assert len(salvaged.lost) == 3
+    with Session.open(tmp_path / "new", world) as session:
+        assert np.array_equal(session.seek(45, branch="branch-3"), truth.frames["branch-3"][45])
+
+
+def test_what_is_salvaged_overwrites_nothing(world, truth, copy, tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "mine").touch()
+    with pytest.raises(SessionError, match="new is not empty"):
+        salvage(copy, tmp_path / "new")
+    with Session.open(copy, world), pytest.raises(SessionError, match="is being lived in"):
+        salvage(copy, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize("name", ["branches/branch-2", "branches/main"])
