@@ -72,8 +72,10 @@ class Conversion:
         values = self.foreign.actions
         ids = self.table.nearest(values)
         known = values[ids >= 0]
-        lost = np.square(known - np.asarray(self.table.values)[ids[ids >= 0]]).mean(axis=0, initial=0.0)
-        variance = known.var(axis=0) if len(known) else np.zeros(1)
+        if not len(known):
+            return 1.0
+        lost = np.square(known - np.asarray(self.table.values)[ids[ids >= 0]]).mean(axis=0)
+        variance = known.var(axis=0)
         moved = variance > 0
         return float(1 - (lost[moved] / variance[moved]).mean()) if moved.any() else float(not lost.any())
 

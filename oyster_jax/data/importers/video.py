@@ -5,6 +5,9 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.stream import VideoStream
 
 from oyster_jax.data.errors import DatasetError
 
@@ -18,7 +21,7 @@ def rate_of(path: Path) -> float | None:
     try:
         with av.open(str(path)) as container:
             rate = _stream(container, path).average_rate
-    except av.FFmpegError as error:
+    except FFmpegError as error:
         raise damaged(path, error) from error
     return float(rate) if rate else None
 
@@ -48,7 +51,7 @@ def pictures(path: Path, start: float | None = None) -> Iterator[np.ndarray]:
                     if frame.is_corrupt:
                         raise damaged(path, "a picture cannot be decoded")
                     yield frame.to_ndarray(format="rgb24")
-    except (av.FFmpegError, EOFError) as error:
+    except (FFmpegError, EOFError) as error:
         raise damaged(path, error) from error
 
 
@@ -57,7 +60,7 @@ def damaged(path: Path, error: object) -> DatasetError:
     return DatasetError(f"{path} cannot be read as a video ({error}); restore it or leave it out.")
 
 
-def _stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+def _stream(container: InputContainer, path: Path) -> VideoStream:
     if not container.streams.video:
         raise damaged(path, "it has no pictures")
     return container.streams.video[0]

@@ -36,7 +36,7 @@ def test_clips_come_back_with_their_actions(clips, tmp_path):
     assert data.lengths.tolist() == [10, 10]
     for index, episode in enumerate(data):
         # What videos lose is small; a picture of the next tick or of the other clip is far off.
-        assert differ(episode.frames, pictures(index, 10)) < 4
+        assert differ(episode.frames, pictures(index, 10)) < 1.5
         assert [spec.action.names[action] for action in episode.actions] == NAMES
     assert data[1].rewards.tolist() == [0.5] * 10
 

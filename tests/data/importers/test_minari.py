@@ -67,7 +67,7 @@ def test_what_minari_recorded_comes_back(inside, jpeg, tmp_path, monkeypatch):
     assert data.lengths.tolist() == [8, 8]
     np.testing.assert_array_equal(np.concatenate([episode.actions for episode in data]), actions)
     for index, episode in enumerate(data):
-        assert differ(episode.frames, pictures(index, 8)) <= (3 if jpeg else 0)
+        assert differ(episode.frames, pictures(index, 8)) <= (1.5 if jpeg else 0)
         assert episode.rewards.tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
         assert episode.terminals.tolist() == [False] * 7 + [True]
         assert episode.metadata["ending"] == "terminal"
