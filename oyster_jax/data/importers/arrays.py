@@ -36,7 +36,7 @@ def read(path: Path) -> Foreign:
     files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
     given = [(file, _columns(file)) for file in files]
     parts = [part for file, columns in given for part in _parts(file, columns)]
-    table, actions = by_name([part["actions"] for _, part in parts], str(path))
+    table, actions = by_name([np.atleast_1d(part["actions"]).tolist() for _, part in parts], str(path))
     episodes = [
         ForeignEpisode(
             name=name,
@@ -75,7 +75,7 @@ def _parts(file: Path, columns: dict[str, np.ndarray | None]) -> Iterator[tuple[
     names = ("actions", "rewards", "terminals")
     if not columns["several"]:
         part = {name: columns[name] for name in names} | {"frames": _opener(file, None)}
-        yield file.name, _checked(file.name, part)
+        yield file.name, part
         return
     count = int(np.asarray(columns["episodes"]))
     for name in names:
@@ -85,15 +85,7 @@ def _parts(file: Path, columns: dict[str, np.ndarray | None]) -> Iterator[tuple[
     for index in range(count):
         part = {name: None if (array := columns[name]) is None else array[index] for name in names}
         name = f"{file.name}, episode {index}"
-        yield name, _checked(name, part | {"frames": _opener(file, index)})
-
-
-def _checked(name: str, part: dict) -> dict:
-    ticks = len(part["actions"]) if part["actions"].ndim else 0
-    for column in ("rewards", "terminals"):
-        if part[column] is not None and part[column].shape != (ticks,):
-            raise DatasetError(f"{name} has {ticks} actions, but {column} of shape {list(part[column].shape)}.")
-    return part
+        yield name, part | {"frames": _opener(file, index)}
 
 
 def _opener(file: Path, index: int | None) -> Callable[[], Iterator[np.ndarray]]:
@@ -109,7 +101,7 @@ def _opener(file: Path, index: int | None) -> Callable[[], Iterator[np.ndarray]]
 def _loaded(file: Path) -> dict[str, np.ndarray]:
     """Returns all arrays of a file; the last file stays in memory, for the next of its episodes."""
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(f"{file} is no whole .npz file of plain arrays ({error}); write it again.") from error

@@ -11,7 +11,7 @@ from oyster_jax.data.action_table import MOST_ACTIONS, REST, ActionTable
 from oyster_jax.data.errors import DatasetError
 
 #: One action as a file has it: a name, numbers, or nothing where it is not known.
-type Given = str | float | Sequence[float] | None
+type Given = str | int | float | Sequence[int | float] | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,13 +25,22 @@ class ForeignEpisode:
         DatasetError where they are damaged.
       rewards: float32 `[ticks]`, where they were recorded.
       terminals: bool `[ticks]`, where the world ended.
+
+    Raises:
+      DatasetError: rewards or terminals cover another number of ticks than the actions.
     """
 
     name: str
     actions: Float64[np.ndarray, "ticks components"]
     frames: Callable[[], Iterator[np.ndarray]]
-    rewards: Float32[np.ndarray, "ticks"] | None = None
-    terminals: Bool[np.ndarray, "ticks"] | None = None
+    rewards: Float32[np.ndarray, "_"] | None = None
+    terminals: Bool[np.ndarray, "_"] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("rewards", "terminals"):
+            column = getattr(self, name)
+            if column is not None and len(column) != self.ticks:
+                raise DatasetError(f"{self.name} has {self.ticks} actions, but {len(column)} {name}; restore the file.")
 
     @property
     def ticks(self) -> int:

@@ -114,7 +114,7 @@ def test_a_clip_of_our_own_can_be_imported(tmp_path):
         ({"frames": pictures(0, 10)}, "has 10 frames, but 8 actions"),
         ({"actions": np.zeros((8, 2, 2))}, "not 4 numbers each|differ"),
         ({"actions": np.array([None] * 8)}, "no whole .npz file"),
-        ({"rewards": np.zeros(3)}, "has 8 actions, but rewards of shape \\[3\\]"),
+        ({"rewards": np.zeros(3)}, "has 8 actions, but 3 rewards"),
         ({"frames": pictures(0, 8)[None]}, "frames of 1 episodes, but actions of shape \\[8\\]"),
     ],
 )
