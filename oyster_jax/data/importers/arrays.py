@@ -36,6 +36,10 @@ def read(path: Path) -> Foreign:
     files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
     given = [(file, _columns(file)) for file in files]
     parts = [part for file, columns in given for part in _parts(file, columns)]
+    for name, part in parts:
+        if part["actions"].ndim not in (1, 2):
+            shape = list(part["actions"].shape)
+            raise DatasetError(f"{name} has actions of shape {shape}; they should be [ticks] or [ticks, components].")
     table, actions = by_name([np.atleast_1d(part["actions"]).tolist() for _, part in parts], str(path))
     episodes = [
         ForeignEpisode(
