@@ -4,6 +4,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.importers.conversion import Conversion, Wishes, conversion, write
@@ -24,6 +25,7 @@ def video(path: Path, frames: np.ndarray, *, rate: int = 10, codec: str = "libx2
     """Writes frames as a video, nearly without loss."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate)
+        assert isinstance(stream, VideoStream)
         stream.height, stream.width, stream.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
         stream.options = {"crf": "4", "b": "0"} if codec == "libvpx-vp9" else {"crf": "4"}
         for frame in frames:

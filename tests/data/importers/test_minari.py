@@ -116,7 +116,9 @@ def _changed(path, name, change):
     import h5py
 
     with h5py.File(path, "r+") as file:
-        array = file[name][()]
+        stored = file[name]
+        assert isinstance(stored, h5py.Dataset)
+        array = stored[()]
         del file[name]
         if (changed := change(array)) is not None:
             file[name] = changed
