@@ -65,7 +65,7 @@ def test_a_recording_is_trained_on_where_it_is(tmp_path):
     data = _recording(tmp_path / "data")
     given = own_world(data)
     short = functools.partial(dataclasses.replace, steps=2, batch=2, checkpoint_every=2, sample_every=2)
-    small = {"features": 32, "heads": 2}
+    small = {"features": 32, "heads": 2, "dtype": "float32"}
     experiment: ExperimentConfig = dataclasses.replace(
         given,
         tokenizer=dataclasses.replace(given.tokenizer, **small, encoder_depth=1, renderer_depth=1),
