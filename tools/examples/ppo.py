@@ -23,7 +23,8 @@ import numpy as np
 import optax
 import tyro
 from matplotlib.figure import Figure
-from ranking import interval, resampled, spearman
+from ranking import resampled
+from ranks import interval, spearman
 from reality import Reality, sticky
 
 import oyster_jax
@@ -37,6 +38,8 @@ from oyster_jax.worlds.world import World
 
 DISCOUNT, SMOOTHING, CLIP, ENTROPY, EPOCHS, MINIBATCHES = 0.99, 0.95, 0.2, 0.01, 3, 4
 TRAINING = (0, 200_000)
+#: Ticks over which the two games rank policies.
+TICKS = 64
 HELD_OUT = (FIRST_HELD_OUT_LEVEL, FIRST_HELD_OUT_LEVEL + 10_000)
 
 
@@ -48,13 +51,13 @@ class Config:
     """Name or folder of the world."""
     out: Path = Path("ppo")
     """Folder of the study and of the plot."""
-    updates: int = 40
+    updates: int = 16
     """Updates of the network."""
     environments: int = 32
     """Episodes side by side."""
     ticks: int = 64
     """Ticks of each between two updates."""
-    levels: int = 256
+    levels: int = 192
     """Held-out levels that are played at last."""
     seed: int = 0
     """Of everything."""
@@ -72,17 +75,17 @@ def network(key: Array, inputs: int, actions: int) -> Any:
     keys = jax.random.split(key, 3)
     scales = (1.4, 1.4, 0.05)
     return [
-        {"w": jax.random.normal(k, (i, o)) * s / np.sqrt(i), "b": jnp.zeros(o)}
+        {"w": jax.random.normal(k, (i, o)) * (s / i**0.5), "b": jnp.zeros((1, o))}
         for k, i, o, s in zip(keys, widths[:-1], widths[1:], scales, strict=True)
     ]
 
 
 def apply(layers: Any, latent: Array) -> tuple[Array, Array]:
     """Returns logits `[…, actions]` and values `[…]` of latents `[…, tokens, channels]`."""
-    x = latent.reshape(*latent.shape[:-2], -1).astype(jnp.float32)
+    x = latent.reshape(-1, latent.shape[-2] * latent.shape[-1]).astype(jnp.float32)
     for layer in layers[:-1]:
         x = jax.nn.relu(x @ layer["w"] + layer["b"])
-    x = x @ layers[-1]["w"] + layers[-1]["b"]
+    x = (x @ layers[-1]["w"] + layers[-1]["b"]).reshape(*latent.shape[:-2], -1)
     return x[..., :-1], x[..., -1]
 
 
@@ -149,13 +152,13 @@ def in_reality(world: World, config: Config) -> tuple[Any, Collect]:
     return simulator.observe(), collect
 
 
-def advantages(batch: Batch, last: Array) -> Array:
+def advantages(batch: Batch, last: Array, smoothing: float = SMOOTHING) -> Array:
     """Returns generalised advantages (https://arxiv.org/abs/1506.02438), `[ticks, environments]`."""
 
     def back(later: tuple[Array, Array], row: Batch) -> tuple[tuple[Array, Array], Array]:
         advantage, value = later
         goes_on = DISCOUNT * (1 - row["done"].astype(jnp.float32))
-        advantage = row["reward"] + goes_on * (value + SMOOTHING * advantage) - row["value"]
+        advantage = row["reward"] + goes_on * (value + smoothing * advantage) - row["value"]
         return (advantage, row["value"]), advantage
 
     return jax.lax.scan(back, (jnp.zeros_like(last), last), batch, reverse=True)[1]
@@ -207,7 +210,7 @@ def learned(name: str, here: Any, collect: Collect, world: World, config: Config
         key = jax.random.fold_in(jax.random.key(config.seed + 1), number)
         here, batch, last = collect(here, layers, key)
         layers, state = update(layers, state, batch, last, key)
-        if number % (config.updates // 4) == 0:
+        if number % max(config.updates // 4, 1) == 0:
             steps, seconds = number * config.ticks * config.environments, time.monotonic() - begin
             rewards, ends = float(batch["reward"].sum()), int(batch["done"].sum())
             print(f"{name}: {steps} steps, {seconds:.0f} s; reward {rewards:.0f} and {ends} ends in the last batch")
@@ -218,27 +221,29 @@ def learned(name: str, here: Any, collect: Collect, world: World, config: Config
 def main(config: Config) -> None:
     """Learns in both, plays both, and compares."""
     world = oyster_jax.load(config.world)
-    policies: dict[str, Policy] = {
+    known: dict[str, Policy] = {
         "random": Random(actions=world.spec.action.count),
         "as recordings": sticky(world.spec.action),
     }
-    policies |= learned("world", *in_world(world, config), world, config)
-    policies |= learned("reality", *in_reality(world, config), world, config)
+    dreamt = learned("world", *in_world(world, config), world, config)
+    real = learned("reality", *in_reality(world, config), world, config)
+    at_last = known | dict([*dreamt.items()][-1:]) | dict([*real.items()][-1:])
     beginnings = Reality(world, moments=config.levels, levels=HELD_OUT, context=1, wander=0, seed=config.seed)
-    played = np.stack([beginnings.play(policy, 256).rewards.sum(1) for policy in policies.values()])
+    played = np.stack([beginnings.play(policy, 256).rewards.sum(1) for policy in at_last.values()])
+    beginnings.close()
     print(f"Return on {config.levels} held-out levels, in at most 256 ticks:")
-    for name, value, low, high in zip(policies, *interval(resampled(played, config.seed)), strict=True):
+    for name, value, low, high in zip(at_last, *interval(resampled(played, config.seed)), strict=True):
         print(f"  {name:24} {value:.2f} [{low:.2f}, {high:.2f}]")
-    rank(world, policies, config)
+    rank(world, known | dreamt | real, config)
 
 
 def rank(world: World, policies: dict[str, Policy], config: Config) -> None:
     """Plays all policies from the same moments in both games; prints and draws how far they agree."""
     reality = Reality(world, moments=24, levels=HELD_OUT, wander=24, seed=config.seed)
-    true = np.stack([np.mean([reality.play(one, 96, seed=s).rewards.sum(1) for s in range(4)], 0)
+    true = np.stack([np.mean([reality.play(one, TICKS, seed=s).rewards.sum(1) for s in range(4)], 0)
                      for one in policies.values()])  # fmt: skip
     study = oyster_jax.Study(
-        ticks=96, worlds=world, policies=policies, prompts=reality.moments, measures="return", seeds=2, block=2
+        ticks=TICKS, worlds=world, policies=policies, prompts=reality.moments, measures="return", seeds=2, block=2
     )
     said = study.run(config.out)["return"].squeeze().mean("seed").transpose("policy", "start").values
     model, real = resampled(said, config.seed), resampled(true, config.seed)

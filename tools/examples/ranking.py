@@ -1,10 +1,15 @@
 """Does the learned CoinRun rank policies as the real one does?
 
-    .venv/bin/python tools/examples/ranking.py --out ranking
+    .venv/bin/python tools/examples/ranking.py --out ranking    # ten minutes on two busy cores
 
 Ten policies of different strength, none of which looks at the frame, act from the same moments of held-out levels in
 the simulator and in the world (a `Study`). Their returns and how far to the right they got are set beside each other,
 with Spearman's rank correlation over policies; intervals are 95 % bootstrap, over moments.
+
+Found, with 40 moments and 64 ticks: the world ranks policies by how far they get nearly as reality does, rank
+correlation 0.96 [0.87, 1.00], and so its progress foretells their true returns, 0.94 [0.84, 0.98]. Its own returns
+are a worse guide, 0.65 [0.43, 0.83]: it gives hardly any reward (0.3) to the policy that in reality gets most (6.25),
+which only jumps to the right, for the coin at the end of a level is among what it forgets.
 """
 
 import dataclasses
@@ -13,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import tyro
 from matplotlib.figure import Figure
+from ranks import interval, resamples, spearman
 from reality import Reality, sticky
-from scipy.stats import rankdata
 
 import oyster_jax
 from oyster_jax.data.camera import pixels_per_tile
@@ -54,22 +59,9 @@ class Config:
     """Of the moments and of the resampling."""
 
 
-def spearman(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Returns the rank correlation along the last axis."""
-    one, other = (rank - rank.mean(-1, keepdims=True) for rank in (rankdata(one, axis=-1), rankdata(other, axis=-1)))
-    return (one * other).sum(-1) / np.sqrt((one**2).sum(-1) * (other**2).sum(-1))
-
-
 def resampled(values: np.ndarray, seed: int) -> np.ndarray:
     """Returns means over moments of `[policies, moments]`: `[1 + resamples, policies]`, the first of all moments."""
-    count = values.shape[1]
-    drawn = np.random.default_rng(seed).integers(count, size=(1000, count))
-    return values[:, np.concatenate([np.arange(count)[None], drawn])].mean(axis=-1).T
-
-
-def interval(values: np.ndarray) -> np.ndarray:
-    """Returns the first of resampled values with the ends of their interval."""
-    return np.array([values[0], *np.percentile(values[1:], (2.5, 97.5), axis=0)])
+    return values[:, resamples(values.shape[1], seed)].mean(axis=-1).T
 
 
 def main(config: Config) -> None:

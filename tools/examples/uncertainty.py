@@ -26,7 +26,7 @@ import numpy as np
 import tyro
 import xarray
 from matplotlib.figure import Figure
-from scipy.stats import rankdata
+from ranks import interval, resamples, spearman
 
 import oyster_jax
 from oyster_jax.data.dataset import EpisodeDataset
@@ -110,13 +110,9 @@ def rms(values: xarray.DataArray) -> np.ndarray:
 
 
 def correlation(one: np.ndarray, other: np.ndarray, seed: int) -> np.ndarray:
-    """Returns Spearman's rank correlation of `[starts]` with the ends of its interval."""
-    drawn = np.random.default_rng(seed).integers(len(one), size=(1000, len(one)))
-    pairs = np.concatenate([np.arange(len(one))[None], drawn])
-    ranks = [rankdata(values[pairs], axis=1) for values in (one, other)]
-    one, other = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
-    found = (one * other).sum(axis=1) / np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
-    return np.array([found[0], *np.percentile(found[1:], (2.5, 97.5))])
+    """Returns the rank correlation of `[starts]` with the ends of its interval."""
+    drawn = resamples(len(one), seed)
+    return interval(spearman(one[drawn], other[drawn]))
 
 
 def main(config: Config) -> None:
