@@ -155,7 +155,7 @@ def damage(
         outcome, sentence = _look(truth, world, copy, generator)
         took = time.monotonic() - begin
         outcomes.slowest = max(outcomes.slowest, took)
-        if outcome == REFUSED:
+        if outcome == REFUSED and "oyster session salvage" in sentence:
             outcome, sentence = _salvage(truth, world, copy, folder / "salvaged", sentence)
         if outcome != WRONG and number % every == 0:
             outcome, sentence = _ask(outcomes, stored, folder / "second", outcome, sentence)
@@ -246,13 +246,15 @@ def _salvage(truth: Truth, world: World, folder: Path, out: Path, sentence: str)
     try:
         salvaged = salvage(folder, out)
     except SessionError as error:
-        # Nothing goes without the manifest and the first branch.
-        hopeless = f"{folder}/manifest" in str(error) or f"{folder}/branches/main" in str(error)
-        return (REFUSED if hopeless else WRONG), f"{sentence} {error}"
+        # Nothing goes without the manifest.
+        return (REFUSED if f"{folder}/manifest" in str(error) else WRONG), f"{sentence} {error}"
     try:
         with Session.open(out, world) as session:
             wrong = _salvaged_differences(truth, session, salvaged)
-    except Exception as error:  # noqa: BLE001  # What is salvaged has no excuse.
+    except SessionError as error:
+        # A recorded moment that is lost cannot be made again.
+        wrong = "" if f"{out}/prompt" in str(error) else str(error)
+    except Exception as error:  # noqa: BLE001  # What is salvaged has no other excuse.
         wrong = f"{type(error).__name__}: {error}"
     if _files(folder) != before:
         wrong = "the damaged session was changed"

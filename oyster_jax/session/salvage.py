@@ -13,6 +13,8 @@ from oyster_jax.session.lock import is_held
 from oyster_jax.session.log import Log, LogContent
 from oyster_jax.session.prompt import PROMPTS
 
+_UNKNOWN = 0.0
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Salvaged:
@@ -38,7 +40,8 @@ def salvage(folder: Path, out: Path) -> Salvaged:
       out: of the new one; must not be there yet, or be empty.
 
     Raises:
-      SessionError: the manifest, or the first branch, cannot be read at all; or `out` cannot be written.
+      SessionError: the manifest, or the log of the first branch, cannot be read; somebody lives in the session; or
+        `out` cannot be written.
     """
     if is_held(folder):
         raise SessionError(f"{folder} is being lived in; close it there before it is salvaged.")
@@ -65,11 +68,11 @@ def salvage(folder: Path, out: Path) -> Salvaged:
 def _readable(folder: Path, identity: str, lost: list[str]) -> dict[str, tuple[Branch, LogContent]]:
     """Returns the branches that can be read and hang together, with what their logs hold; tells what is lost."""
     found = dict[str, tuple[Branch, LogContent]]()
-    paths, ends = {path.name: path for path in (folder / BRANCHES).glob("[!.]*")}, _ends(folder, identity)
-    for name in sorted({*paths, *ends}):
+    names, ends = {path.name for path in (folder / BRANCHES).glob("[!.]*")}, _ends(folder, identity)
+    for name in sorted({MAIN, *names, *ends}):
+        path = folder / BRANCHES / name
         try:
-            path = folder / BRANCHES / name
-            branch = Branch(**read_document(path, BRANCH, identity=f"{identity}/{name}").content)
+            branch = _branch(path, f"{identity}/{name}")
             found[name] = branch, branch.read(path, f"{identity}/{name}")
         except SessionError as error:
             lost.append(f"'{name}' is lost: {error}")
@@ -83,8 +86,18 @@ def _readable(folder: Path, identity: str, lost: list[str]) -> dict[str, tuple[B
                 f"'{branch.name}' is lost: it leaves '{branch.parent}' at tick {branch.at}, which cannot be read."
             )
     if MAIN not in found:
-        raise SessionError(f"Nothing of {folder} can be salvaged. {' '.join(lost) or f'{MAIN} is missing.'}")
+        raise SessionError(f"Nothing of {folder} can be salvaged. {' '.join(lost)}")
     return found
+
+
+def _branch(path: Path, identity: str) -> Branch:
+    """Returns a branch without its log; what the first one's document says goes without saying, but for its age."""
+    try:
+        return Branch(**read_document(path, BRANCH, identity=identity).content)
+    except SessionError:
+        if path.name != MAIN:
+            raise
+        return Branch(name=MAIN, parent=None, at=0, created=_UNKNOWN)
 
 
 def _ends(folder: Path, identity: str) -> dict[str, int]:
@@ -104,6 +117,7 @@ def _copy(folder: Path, out: Path, branch: Branch, log: LogContent, identity: st
     path = out / BRANCHES / branch.name
     write_document(path, BRANCH, branch.to_json(), identity=identity)
     Log(path, identity).append(list(log.entries))
-    for snapshot in (folder / SNAPSHOTS / branch.name).glob("[0-9]*"):
+    # Snapshots are sealed with the age of their branch.
+    for snapshot in () if branch.created == _UNKNOWN else (folder / SNAPSHOTS / branch.name).glob("[0-9]*"):
         if snapshot.name.isdecimal() and int(snapshot.name) <= branch.end and snapshot.is_dir():
             shutil.copytree(snapshot, out / SNAPSHOTS / branch.name / snapshot.name)

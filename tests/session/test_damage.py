@@ -87,6 +87,15 @@ def test_a_log_that_both_copies_have_damaged_is_refused_and_salvaged_up_to_there
         assert session.problems == ()
 
 
+def test_what_leaves_the_very_beginning_is_salvaged_without_the_first_branch(world, truth, copy, tmp_path):
+    shutil.rmtree(copy / "branches" / "main")
+    salvaged = salvage(copy, tmp_path / "new")
+    assert salvaged.ends == {"main": 0, "branch-3": 45}
+    assert len(salvaged.lost) == 3
+    with Session.open(tmp_path / "new", world) as session:
+        assert np.array_equal(session.seek(45, branch="branch-3"), truth.frames["branch-3"][45])
+
+
 def test_what_is_salvaged_overwrites_nothing(world, truth, copy, tmp_path):
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "mine").touch()
