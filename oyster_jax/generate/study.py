@@ -62,7 +62,9 @@ def run(
         for number, (world, policy) in enumerate(np.ndindex(len(design.worlds), len(design.policies))):
             cells = design.cells
             units = [unit for unit in range(cells) if number * cells + unit not in done]
-            whole = program.shared(design.whole(world, policy)) if units else None
+            if not units:
+                continue
+            whole = program.shared(design.whole(world, policy))
             while units:
                 chosen, units = units[: program.count], units[program.count :]
                 places = [divmod(unit, design.chunks) for unit in chosen]

@@ -32,7 +32,7 @@ def ranks():
 def test_rank_correlations_are_those_of_scipy(ranks):
     generator = np.random.default_rng(0)
     one, other = generator.integers(4, size=(2, 5, 12))
-    expected = [spearmanr(a, b).statistic for a, b in zip(one, other, strict=True)]
+    expected = [spearmanr(a, b)[0] for a, b in zip(one, other, strict=True)]
     np.testing.assert_allclose(ranks.spearman(one, other), expected)
 
 

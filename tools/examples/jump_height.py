@@ -17,8 +17,10 @@ world 0.31, 1.21, 1.33, 1.64, 2.15, 2.51. A single jump's height is off by 0.16 
 import dataclasses
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import tyro
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import oyster_jax
@@ -85,7 +87,9 @@ def main(config: Config) -> None:
     for axes, curve in zip(figure.subplots(1, 2), CURVES, strict=True):
         trials = tried(world, curve, config)
         context = trials.context
-        moments = Moments(frames=trials.frames[:, 0, :context], actions=trials.actions[:, 0, : context - 1])
+        moments = Moments(
+            frames=jnp.asarray(trials.frames[:, 0, :context]), actions=jnp.asarray(trials.actions[:, 0, : context - 1])
+        )
         study = oyster_jax.Study(
             ticks=TICKS + 1,  # The last one shows what the last action did.
             worlds=world,
@@ -111,7 +115,7 @@ def main(config: Config) -> None:
     figure.savefig(config.out / "jump_height.png", dpi=140)
 
 
-def draw(axes: object, name: str, curve: list[Estimate], colour: str) -> None:
+def draw(axes: Axes, name: str, curve: list[Estimate], colour: str) -> None:
     """Draws and prints one curve with its intervals."""
     value, low, high = np.array([(one.value, one.low, one.high) for one in curve]).T
     axes.fill_between(DOSES, low, high, color=colour, alpha=0.2)

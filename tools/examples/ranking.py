@@ -8,8 +8,8 @@ with Spearman's rank correlation over policies; intervals are 95 % bootstrap, ov
 
 Found, with 40 moments and 64 ticks: the world ranks policies by how far they get nearly as reality does, rank
 correlation 0.96 [0.87, 1.00], and so its progress foretells their true returns, 0.94 [0.84, 0.98]. Its own returns
-are a worse guide, 0.65 [0.43, 0.83]: it gives hardly any reward (0.3) to the policy that in reality gets most (6.25),
-which only jumps to the right, for the coin at the end of a level is among what it forgets.
+are a worse guide, 0.65 [0.43, 0.83]: it gives hardly any reward (0.30) to the policy that in reality gets most
+(6.25), which only jumps to the right.
 """
 
 import dataclasses

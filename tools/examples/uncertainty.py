@@ -106,7 +106,7 @@ def studied(world: World, config: Config) -> xarray.Dataset:
 
 def rms(values: xarray.DataArray) -> np.ndarray:
     """Returns the root mean square over seeds, `[starts, ticks]`."""
-    return np.sqrt((values**2).mean("seed")).transpose("start", "tick").values
+    return np.sqrt((values**2).mean("seed").transpose("start", "tick").values)
 
 
 def correlation(one: np.ndarray, other: np.ndarray, seed: int) -> np.ndarray:
