@@ -8,6 +8,10 @@ learned is played on held-out levels, from their beginning, beside a random poli
 snapshots are then played from the same moments in both games: does the world rank them as reality does? Intervals are
 95 % bootstrap, over levels. PPO is Schulman et al. 2017, https://arxiv.org/abs/1707.06347, with generalised
 advantages.
+
+Found, after 32,768 steps, which took 100 s in the world and 27 s in reality on two cores, on 192 held-out levels for
+256 ticks at most: random 0.73 [0.42, 1.09], the policy of recordings 5.00 [4.32, 5.68], learned in the world 4.22
+[3.54, 4.90], learned in reality 5.73 [5.00, 6.41]. So what is learned in the world carries over, but not all of it.
 """
 
 import dataclasses
