@@ -67,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(verb: str, arguments: Sequence[str]) -> int:
     import tyro
 
+    from oyster_jax.parallel.tpu import quiet_without_tpu
+
+    quiet_without_tpu()
     module = importlib.import_module(f"oyster_jax.cli.{verb}")
     prog = f"oyster {verb}"
     try:
