@@ -15,7 +15,7 @@ VERBS = {
     "generate": "Generates episodes in bulk, labelled and in arrays, on all devices.",
     "session": "Lives in a world; shows, replays, branches, verifies and exports what was lived.",
     "worlds": "Lists the installed worlds, or shows the card of one.",
-    "record": "Records a dataset from a simulator.",
+    "record": "Records a dataset from Procgen or from any environment of Gymnasium.",
     "train": "Trains a world from a configuration file.",
     "launch": "Runs a verb in several processes that work as one, and starts them again when one dies.",
     "plan": "Tells what an experiment takes on TPUs, without one: memory, exchanges, time, cost.",

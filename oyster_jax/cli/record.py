@@ -2,17 +2,23 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
+
+if TYPE_CHECKING:
+    from oyster_jax.data.sources.source import Source
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """Records a dataset: frames, actions, rewards, ends, and on request the simulator's entities."""
+    """Records a dataset: frames, actions, rewards, ends, and of Procgen on request the entities.
+
+    Any environment of Gymnasium can be recorded that shows pictures, or renders rgb_array.
+    """
 
     source: tyro.conf.Positional[str]
-    """What to record, as in procgen:coinrun."""
+    """What to record, as in procgen:coinrun, gym:CartPole-v1 or gym:minigrid:MiniGrid-Empty-8x8-v0 (gym:MODULE:ID)."""
     out: Path
     """The folder to write; it must not exist or be empty."""
     frames: int = 100_000
@@ -23,16 +29,24 @@ class Config:
     """Who acts: sticky keeps its actions for a while and leans to the right, random draws each one."""
     seed: int = 0
     """The same seed records the same bytes."""
+    environments: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """How many run side by side, 64 of Procgen and 8 of Gymnasium unless given; it changes what is recorded."""
     entities: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Also record positions, velocities and kinds of everything that moves (about a third slower)."""
+    """Procgen: also record positions, velocities and kinds of everything that moves (about a third slower)."""
     distribution: Literal["easy", "hard", "extreme", "memory"] = "easy"
-    """Which levels of the game."""
+    """Procgen: which levels of the game."""
     backgrounds: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Levels with pictures behind them."""
+    """Procgen: levels with pictures behind them."""
     themes: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Levels that differ in their tiles and figures."""
-    environments: Annotated[int, tyro.conf.arg(metavar="N")] = 64
-    """How many run side by side; it changes what is recorded."""
+    """Procgen: levels that differ in their tiles and figures."""
+    view: Literal["auto", "observation", "rendering"] = "auto"
+    """Gymnasium: where frames come from; auto takes observations that are pictures, else what is rendered."""
+    size: Annotated[str | None, tyro.conf.arg(metavar="HEIGHTxWIDTH")] = None
+    """Gymnasium: pixels of a frame, multiples of 16; unless given, 64 for the shorter side where another is needed."""
+    rate: float | None = None
+    """Gymnasium: ticks a second, where the environment's own rate is not meant."""
+    actions: Annotated[str | None, tyro.conf.arg(metavar="NAMES")] = None
+    """Gymnasium: names in order, as in left,right, or with values, as in noop=0:0,left=-1:0,right=1:0."""
 
 
 def main(config: Config) -> int:
@@ -56,27 +70,16 @@ def _record(config: Config) -> int:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from oyster_jax.data.errors import DatasetError
     from oyster_jax.data.record import RecordConfig, record
-    from oyster_jax.data.sources.procgen import Procgen
 
-    family, _, game = config.source.partition(":")
-    if family != "procgen":
-        raise DatasetError(f"There is no source '{config.source}'; write procgen:GAME, as in procgen:coinrun.")
-    source = Procgen(
-        game=game,
-        distribution=config.distribution,
-        backgrounds=config.backgrounds,
-        themes=config.themes,
-        entities=config.entities,
-    )
+    source, environments = _source(config)
     request = RecordConfig(
         source=source,
         frames=config.frames,
         levels=_levels(config.levels),
         policy=config.policy,
         seed=config.seed,
-        environments=config.environments,
+        environments=environments if config.environments is None else config.environments,
     )
     speed = TextColumn("{task.fields[rate]:,.0f} frames/s")
     bar = Progress(TextColumn("recording"), BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn())
@@ -100,6 +103,28 @@ def _record(config: Config) -> int:
         soft_wrap=True,
     )
     return 0
+
+
+def _source(config: Config) -> tuple["Source", int]:
+    """Returns the source, and how many of its environments run side by side unless something else is asked for."""
+    from oyster_jax.data.errors import DatasetError
+    from oyster_jax.data.sources.gymnasium import Gymnasium
+    from oyster_jax.data.sources.procgen import Procgen
+
+    options = {
+        "procgen": ("entities", "distribution", "backgrounds", "themes"),
+        "gym": ("view", "size", "rate", "actions"),
+    }
+    family, _, game = config.source.partition(":")
+    if family not in options:
+        raise DatasetError(
+            f"There is no source '{config.source}'; write procgen:GAME or gym:ENV_ID, as in procgen:coinrun."
+        )
+    for other in (name for kind, names in options.items() if kind != family for name in names):
+        if getattr(config, other) != getattr(Config, other):
+            raise DatasetError(f"--{other} is not for {family}:; leave it out.")
+    given = {name: getattr(config, name) for name in options[family]}
+    return (Procgen(game=game, **given), 64) if family == "procgen" else (Gymnasium(id=game, **given), 8)
 
 
 def _levels(text: str) -> tuple[int, int]:

@@ -167,6 +167,8 @@ class Services:
         loop = asyncio.get_running_loop()
         for stage in self.stages.values():
             await loop.run_in_executor(self._slow, stage.warm_beginnings)
+            # While all was starting, ticks were measured beside that.
+            await loop.run_in_executor(self._slow, stage.together.prepare, 1)
         self.settled.set()
         for size in SIZES[1:]:
             # Where some do not compute the bits of one alone, more will not.

@@ -45,3 +45,26 @@ def test_an_impossible_request_is_refused_in_a_sentence(tmp_path, capsys, argume
 def test_an_unknown_source_is_refused(tmp_path, capsys):
     assert main(Config(source="atari:pong", out=tmp_path / "new")) == 2
     assert "There is no source 'atari:pong'" in capsys.readouterr().err
+
+
+def test_an_environment_of_gymnasium_is_recorded(tmp_path, capsys):
+    pytest.importorskip("gymnasium")
+    out = tmp_path / "new"
+    arguments = ["gym:CartPole-v1", "--frames", "90", "--size", "32x48", "--actions", "left,right", "--out", str(out)]
+    assert main(tyro.cli(Config, args=arguments)) == 0
+    assert EpisodeDataset(out).manifest.spec.frame.shape == (32, 48, 3)
+    assert "90 frames in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("source", "option", "sentence"),
+    [
+        ("gym:CartPole-v1", {"entities": True}, "--entities is not for gym:"),
+        ("procgen:coinrun", {"size": "64x64"}, "--size is not for procgen:"),
+        ("gym:CartPole-v1", {"environments": 0}, "at least one of its environments"),
+    ],
+)
+def test_options_of_another_source_are_refused(source, option, sentence, tmp_path, capsys):
+    assert main(Config(source=source, out=tmp_path / "new", **option)) == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from oyster_jax.serve.photon import CHROMIUM, CHROMIUM_ARGUMENTS
 from tests.cli.tiny import store
@@ -15,6 +15,8 @@ from tests.serve.browser.server import Server
 
 SCREENSHOTS = Path(__file__).resolve().parents[3] / "screenshots"
 DESKTOP: Any = {"width": 1280, "height": 800}
+
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")
