@@ -12,6 +12,8 @@ advantages.
 Found, after 32,768 steps, which took 100 s in the world and 27 s in reality on two cores, on 192 held-out levels for
 256 ticks at most: random 0.73 [0.42, 1.09], the policy of recordings 5.00 [4.32, 5.68], learned in the world 4.22
 [3.54, 4.90], learned in reality 5.73 [5.00, 6.41]. So what is learned in the world carries over, but not all of it.
+The world ranks the ten policies by their returns, from 23 moments, with a rank correlation of 0.82 [0.30, 0.94]. One
+seed of training each: the intervals say nothing of others.
 """
 
 import dataclasses
