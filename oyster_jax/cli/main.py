@@ -69,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(verb: str, arguments: Sequence[str]) -> int:
     import tyro
 
+    from oyster_jax.parallel.tpu import quiet_without_tpu
+
+    quiet_without_tpu()
     # A keyword of Python is no name for a module.
     module = importlib.import_module(f"oyster_jax.cli.{verb}{'_' * keyword.iskeyword(verb)}")
     prog = f"oyster {verb}"

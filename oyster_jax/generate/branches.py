@@ -1,7 +1,9 @@
 """The rollouts that a study compares: from one start, with the same noise, under one intervention after the other."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -67,16 +69,26 @@ def branches(whole: Whole, start: Int32[Array, ""], seed: Int32[Array, ""], kept
         length=zero,
         status=state.status,
     )
-    labels = {"start": start, "seed": seed}
-    return [_branch(whole, intervention, playing, kept) | labels for intervention in whole.interventions]
+    alike: dict[Any, list[int]] = {}
+    for number, intervention in enumerate(whole.interventions):
+        # Those that differ in their actions alone run one program, one after the other: it is compiled once.
+        alike.setdefault((intervention.sampler, number if intervention.edit else None), []).append(number)
+    found: dict[int, dict[str, Array]] = {}
+    for numbers in alike.values():
+        play = functools.partial(_branch, whole, whole.interventions[numbers[0]], playing, kept)
+        taken = jnp.stack([whole.interventions[number].taken(whole.ticks) for number in numbers])
+        rows = jax.lax.map(play, taken)
+        found |= {number: {name: rows[name][place] for name in rows} for place, number in enumerate(numbers)}
+    return [found[number] | {"start": start, "seed": seed} for number in sorted(found)]
 
 
-def _branch(whole: Whole, intervention: Intervention, playing: Playing, kept: Kept) -> dict[str, Array]:
-    """Plays a rollout with an intervention; returns its rows `[ticks, …]`."""
-    params, policy, ticks = whole.params, whole.policy, whole.ticks
+def _branch(
+    whole: Whole, intervention: Intervention, playing: Playing, kept: Kept, taken: Int32[Array, "ticks"]
+) -> dict[str, Array]:
+    """Plays a rollout with an intervention that takes certain actions; returns its rows `[ticks, …]`."""
+    params, ticks = whole.params, whole.ticks
     model, kept = intervention.model(whole.model), dataclasses.replace(kept, beyond=whole.beyond)
-    if intervention.actions is not None:
-        policy = Intervened(policy=policy, actions=intervention.actions, at=intervention.at)
+    policy = Intervened(policy=whole.policy, actions=taken)
     parts, before = [], intervention.at if intervention.edit else 0
     if before:
         playing, rows = episodes.play(model, params, policy, playing, ticks=before, kept=kept)

@@ -13,6 +13,9 @@ from oyster_jax.generate.starts import Starts
 from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.typing import Params
 
+#: Rollouts that a device plays at once, if there are so many and a block has not more.
+ROLLOUTS = 32
+
 #: The axes that every measure has; its own come after them.
 AXES = ("world", "start", "policy", "intervention", "seed")
 
@@ -47,7 +50,7 @@ class Design:
       ticks: of every rollout.
       seed: of the starts.
       beyond: go on after the world has said that an episode ended.
-      block: seeds that a device plays at once and that share a file; the last bit of a number may depend on it.
+      block: seeds that are played at once and share a file; the last bit of a number may depend on it.
     """
 
     worlds: Mapping[str, Studied]
@@ -95,6 +98,17 @@ class Design:
     def chunks(self) -> int:
         """Files along the axis of seeds."""
         return -(-len(self.seeds) // self.block)
+
+    @property
+    def cells(self) -> int:
+        """Files of each world, policy, intervention and measure: starts times chunks of seeds."""
+        return self.begun * self.chunks
+
+    @property
+    def together(self) -> int:
+        """Cells that a device plays at once, so many that the last time few are missing."""
+        times = -(-self.cells // max(ROLLOUTS // self.block, 1))
+        return -(-self.cells // times)
 
     @property
     def rollouts(self) -> int:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Int32
 
-from oyster_jax.core.spec import ActionSpec, as_action_ids
+from oyster_jax.core.spec import UNLABELLED, ActionSpec, as_action_ids
 from oyster_jax.core.state import WorldState
 from oyster_jax.generate.errors import GenerateError
 from oyster_jax.generate.policies import Policy, View
@@ -41,6 +41,13 @@ class Intervention:
     def __post_init__(self) -> None:
         if self.at < 0:
             raise GenerateError(f"An intervention is made at a tick from 0 on, but this one was to be at {self.at}.")
+
+    def taken(self, ticks: int) -> Int32[Array, "ticks"]:
+        """Returns the actions that are taken at so many ticks instead of the policy's, unlabelled where it is that."""
+        taken = jnp.full(ticks, UNLABELLED, jnp.int32)
+        if self.actions is None:
+            return taken
+        return taken.at[self.at : self.at + len(self.actions)].set(self.actions[: max(ticks - self.at, 0)])
 
     def model(self, model: WorldNetwork) -> WorldNetwork:
         """Returns the model under the intervention.
@@ -140,13 +147,11 @@ class Intervened:
 
     Attributes:
       policy: whose.
-      actions: that are taken instead.
-      at: from which tick on.
+      actions: that are taken instead, one a tick; unlabelled where the policy's own is.
     """
 
     policy: Policy
     actions: Int32[Array, "ticks"]
-    at: int = dataclasses.field(metadata={"static": True})
 
     @property
     def name(self) -> str:
@@ -160,6 +165,5 @@ class Intervened:
     def act(self, state: Any, view: View, key: PRNGKey) -> tuple[Any, Action]:
         """See `Policy.act`."""
         state, action = self.policy.act(state, view, key)
-        place = view.tick - self.at
-        other = self.actions[jnp.clip(place, 0, len(self.actions) - 1)]
-        return state, jnp.where((place >= 0) & (place < len(self.actions)), other, action)
+        other = self.actions[view.tick]
+        return state, jnp.where(other == UNLABELLED, action, other)

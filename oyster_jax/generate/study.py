@@ -57,15 +57,18 @@ def run(
         describe(layouts, labels, request, out)
         stores = {name: open_array(out / name) for name in layouts}
         done, count = finished(out), len(design.interventions)
+        program = _Program(design, devices)
         told = sum(len(design.chunk(unit % design.chunks)) * count for unit in done)
         for number, (world, policy) in enumerate(np.ndindex(len(design.worlds), len(design.policies))):
-            cells = design.begun * design.chunks
+            cells = design.cells
             units = [unit for unit in range(cells) if number * cells + unit not in done]
-            program = _Program(design, design.whole(world, policy), devices) if units else None
-            while program and units:
+            if not units:
+                continue
+            whole = program.shared(design.whole(world, policy))
+            while units:
                 chosen, units = units[: program.count], units[program.count :]
                 places = [divmod(unit, design.chunks) for unit in chosen]
-                for unit, (start, chunk), values in zip(chosen, places, program(places), strict=True):
+                for unit, (start, chunk), values in zip(chosen, places, program(whole, places), strict=True):
                     shards = write_unit(design, layouts, stores, (world, start, policy), chunk, values, out)
                     journal.add(number * cells + unit, shards)
                     told += len(design.chunk(chunk)) * count
@@ -76,14 +79,16 @@ def run(
 
 
 class _Program:
-    """Plays and measures the branches of one world under one policy, a block of seeds on each device."""
+    """Plays and measures branches, some blocks of seeds on each device.
 
-    def __init__(self, design: Design, whole: Whole, devices: Sequence[Any] | None) -> None:
+    Worlds and policies that differ in their arrays alone share what is compiled.
+    """
+
+    def __init__(self, design: Design, devices: Sequence[Any] | None) -> None:
         self._design = design
         self._mesh = MeshConfig().build(jax.local_devices() if devices is None else devices)
-        self._whole = jax.device_put(whole, rules.replicated(self._mesh))
         measures = tuple(design.measures.values())
-        kept = kept_for(measures, row_shapes(whole, design.block))
+        kept = kept_for(measures, row_shapes(design.whole(0, 0), design.block))
 
         def chunk(whole: Whole, start: Array, seeds: Array) -> list[list[Array]]:
             return measured(whole, measures, kept, start, seeds)
@@ -92,10 +97,14 @@ class _Program:
 
     @property
     def count(self) -> int:
-        """How many chunks of seeds are measured at once."""
-        return self._mesh.size
+        """How many cells are measured at once."""
+        return self._mesh.size * self._design.together
 
-    def __call__(self, places: list[tuple[int, int]]) -> list[list[list[np.ndarray]]]:
+    def shared(self, whole: Whole) -> Whole:
+        """Returns what rollouts share, on all devices."""
+        return jax.device_put(whole, rules.replicated(self._mesh))
+
+    def __call__(self, whole: Whole, places: list[tuple[int, int]]) -> list[list[list[np.ndarray]]]:
         """Returns what was measured at each place, a start and a chunk of seeds: arrays `[seeds, …]`."""
         starts = np.zeros(self.count, np.int32)
         # Devices and rows for which nothing is left live no tick.
@@ -104,5 +113,5 @@ class _Program:
             chosen = self._design.chunk(chunk)
             starts[row], seeds[row, : len(chosen)] = start, chosen
         given = jax.device_put((starts, seeds), rules.batch_sharding(self._mesh))
-        found = jax.tree.map(np.asarray, self._run(self._whole, *given))
+        found = jax.tree.map(np.asarray, self._run(whole, *given))
         return [jax.tree.map(lambda array, row=row: array[row], found) for row in range(len(places))]

@@ -7,6 +7,7 @@ from flax import nnx
 from oyster_jax.nn.attention import rms_norm
 from oyster_jax.nn.dense import Dense, lifted
 from oyster_jax.nn.recurrence import delta_step, read, unit
+from oyster_jax.parallel import rules
 from oyster_jax.typing import Array, Float
 
 
@@ -30,7 +31,9 @@ class LongRangeMemory(nnx.Module):
 
     def written(self, x: Float[Array, "*batch tokens width"], dtype: jnp.dtype) -> tuple[Array, Array, Array, Array]:
         """Returns keys, values, strengths and decay of a tick, as `delta_step` takes them."""
-        y = self.write(rms_norm(x[..., -self.writers :, :]).astype(dtype)).astype(jnp.float32)
+        # Few as they are, writers are whole on all devices that share a layer: else each tick would wait for a sum.
+        writers = rules.constrain(x[..., -self.writers :, :], None, None)
+        y = self.write(rms_norm(writers).astype(dtype)).astype(jnp.float32)
         parts = jnp.split(y, [self.heads * self.features, 2 * self.heads * self.features], axis=-1)
         key, value = (part.reshape(*part.shape[:-1], self.heads, self.features) for part in parts[:2])
         gate = parts[2].reshape(*parts[2].shape[:-1], 2, self.heads)

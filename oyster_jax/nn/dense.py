@@ -66,33 +66,67 @@ class Dense(nnx.Module):
 
         For a layer without a bias.
         """
-        ends = list(itertools.accumulate(sizes))
-        if rules.ways("heads") == 1:
+        ends, ways = list(itertools.accumulate(sizes)), _ways(sizes)
+        if ways == 1:
             return jnp.split(self(x), ends[:-1], axis=-1)
-        kernel = self.kernel[...].astype(x.dtype)
-        columns = [kernel[:, end - size : end] for size, end in zip(sizes, ends, strict=True)]
-        cut = [_passing(part, ("stored", None), ("gathered", "heads"), (None, "heads")) for part in columns]
-        return [rules.constrain(_mapped(x, part), "heads") for part in cut]
+        kernel = _shares(self.kernel[...].astype(x.dtype), tuple(sizes), 1)
+        y = _mapped(x, kernel.reshape(len(kernel), -1))
+        shares = rules.constrain(y.reshape(*y.shape[:-1], ways, -1), "heads", None)
+        parts = jnp.split(shares, [end // ways for end in ends[:-1]], axis=-1)
+        return [rules.constrain(part.reshape(*part.shape[:-2], -1), "heads") for part in parts]
 
     def join(self, parts: Sequence[Float[Array, "..."]]) -> Float[Array, "... out"]:
         """Maps parts that lie side by side in the input, as `split` cuts them; for a layer without a bias."""
-        if rules.ways("heads") == 1:
+        sizes = tuple(part.shape[-1] for part in parts)
+        if (ways := _ways(sizes)) == 1:
             return self(jnp.concatenate(parts, axis=-1))
-        ends = list(itertools.accumulate(part.shape[-1] for part in parts))
-        kernel = self.kernel[...].astype(parts[0].dtype)
-        rows = [kernel[end - part.shape[-1] : end] for part, end in zip(parts, ends, strict=True)]
-        cut = [_passing(part, (None, "stored"), ("heads", "gathered"), ("heads", None)) for part in rows]
-        return functools.reduce(jnp.add, map(_mapped, parts, cut))
+        kernel = _shares(self.kernel[...].astype(parts[0].dtype), sizes, 0)
+        shares = [part.reshape(*part.shape[:-1], ways, -1) for part in parts]
+        x = rules.constrain(jnp.concatenate(shares, axis=-1), "heads", None)
+        return _mapped(x.reshape(*x.shape[:-2], -1), kernel.reshape(-1, kernel.shape[-1]))
 
 
-def _passing(kernel: Array, *ways: tuple[str | None, str | None]) -> Array:
-    """Returns a part of a kernel, cut in the last of these ways, after it was cut in each of the others.
+def _ways(sizes: Sequence[int]) -> int:
+    """Returns into how many parts the present mesh cuts heads, one where these sizes do not come out even."""
+    ways = rules.ways("heads")
+    return 1 if any(size % ways for size in sizes) else ways
 
-    So its own piece is taken out first, exchanged along `tensor`, and only then put together along `fsdp`.
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def _shares(kernel: Array, sizes: tuple[int, ...], axis: int) -> Array:
+    """Returns a kernel with `axis`, made of parts, as `[ways, share]`: a device's pieces of all parts in a row.
+
+    So one product serves all parts, and one sum crosses between devices. Each device's own piece is taken out of what
+    is stored first, exchanged along `tensor`, and only then put together along `fsdp`. The gradient goes the same way
+    back.
     """
-    for axes in ways:
-        kernel = rules.constrain(kernel, *axes)
-    return kernel
+    ends, ways = list(itertools.accumulate(sizes)), rules.ways("heads")
+    parts = [jax.lax.slice_in_dim(kernel, end - size, end, axis=axis) for size, end in zip(sizes, ends, strict=True)]
+    cut = [_cut(_cut(part, axis, "stored", None), axis, "gathered", "heads") for part in parts]
+    pieces = [part.reshape(*part.shape[:axis], ways, -1, *part.shape[axis + 1 :]) for part in cut]
+    whole = _cut(jnp.concatenate(pieces, axis=axis + 1), axis, "gathered", "heads", None)
+    return _cut(whole, axis, None, "heads", None)
+
+
+def _shares_forward(kernel: Array, sizes: tuple[int, ...], axis: int) -> tuple[Array, None]:
+    return _shares(kernel, sizes, axis), None
+
+
+def _shares_backward(sizes: tuple[int, ...], axis: int, _: None, gradient: Array) -> tuple[Array]:
+    ends, ways = list(itertools.accumulate(sizes)), rules.ways("heads")
+    gradient = _cut(gradient, axis, "gathered", "heads", None)
+    pieces = jnp.split(gradient, [end // ways for end in ends[:-1]], axis=axis + 1)
+    parts = [piece.reshape(*piece.shape[:axis], -1, *piece.shape[axis + 2 :]) for piece in pieces]
+    stored = [_cut(_cut(part, axis, "gathered", "heads"), axis, "stored", None) for part in parts]
+    return (_cut(jnp.concatenate(stored, axis=axis), axis, "stored", None),)
+
+
+_shares.defvjp(_shares_forward, _shares_backward)
+
+
+def _cut(kernel: Array, axis: int, other: str | None, *own: str | None) -> Array:
+    """Says that `axis` of a kernel (0 or 1), by now perhaps several, is cut like `own`, the other like `other`."""
+    return rules.constrain(kernel, *((*own, other) if axis == 0 else (other, *own)))
 
 
 def _mapped(x: Float[Array, "... in"], kernel: Float[Array, "in out"]) -> Float[Array, "... out"]:

@@ -11,7 +11,7 @@ import jax
 from flax import nnx
 
 from oyster_jax.parallel import rules
-from oyster_jax.typing import Params, PRNGKey
+from oyster_jax.typing import Array, Params, PRNGKey
 
 type Build[Config: Hashable, Module: nnx.Module] = Callable[[Config, nnx.Rngs], Module]
 
@@ -65,9 +65,17 @@ def layered(config: LayersConfig) -> Iterator[None]:
         _LAYERS.reset(token)
 
 
-def _cut_over_tokens(x: Any) -> Any:
-    """Says that what passes between layers, `[…, tokens, width]`, is kept in parts; a vector has no tokens."""
-    return jax.tree.map(lambda leaf: rules.constrain(leaf, "tokens kept", None) if leaf.ndim > 2 else leaf, x)
+def _kept_in_parts(x: Any) -> Any:
+    """Says that what passes between layers, `[batch, …, tokens, width]`, is kept cut over rows and over tokens.
+
+    A vector has neither.
+    """
+
+    def cut(leaf: Array) -> Array:
+        between = [None] * (leaf.ndim - 3)
+        return rules.constrain(leaf, "batch", *between, "tokens kept", None) if leaf.ndim > 2 else leaf
+
+    return jax.tree.map(cut, x)
 
 
 class Stack(nnx.Module):
@@ -95,7 +103,7 @@ class Stack(nnx.Module):
         """
         graph, params = nnx.split(self.layers)
         config = _LAYERS.get() or LayersConfig()
-        keep = (lambda x: x) if config.recompute == "nothing" else _cut_over_tokens
+        keep = (lambda x: x) if config.recompute == "nothing" else _kept_in_parts
 
         def layer(x: Any, scanned: tuple[Any, Any]) -> tuple[Any, Any]:
             layer_params, xs = scanned

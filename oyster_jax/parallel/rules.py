@@ -60,7 +60,8 @@ def constrain(x: Array, *axes: str | None) -> Array:
       *axes: logical axes of its last axes, None for those that are whole; all axes before are left to the compiler.
     """
     mesh = _current()
-    if mesh is None or mesh.size == 1:
+    # Where all axes are split by hand there is nothing left to say.
+    if mesh is None or mesh.size == 1 or AxisType.Auto not in mesh.axis_types:
         return x
     free = [PartitionSpec.UNCONSTRAINED] * (x.ndim - len(axes))
     cut = [_fitting(mesh, axis, size) for axis, size in zip(axes, x.shape[x.ndim - len(axes) :], strict=True)]

@@ -29,6 +29,8 @@ _BYTES = {"pred": 1, "s8": 1, "u8": 1, "bf16": 2, "f16": 2, "s16": 2, "u16": 2, 
 _HEAD = re.compile(r"^(?:ENTRY )?%?([\w.\-]+) \(.*\{$")
 _CALLED = re.compile(r"(?:calls|body|condition|to_apply|branch_computations)=\{?(%[\w.\-]+(?:, *%[\w.\-]+)*)")
 _EXCHANGE = re.compile(rf"= (.*?) ({'|'.join(_SENT)})(-start)?\(")
+#: How slices of TPUs exchange: each device hands what is left after its slice's own exchange to the runtime.
+_ACROSS = re.compile(r'= \((.*?)\) send\(.*_xla_megascale_transfer_type="([A-Z_]+)"')
 _ARRAY = re.compile(r"\b([a-z]+\d*)\[([\d,]*)\]")
 
 
@@ -83,6 +85,11 @@ def exchanges(program: str, mesh: Mesh | AbstractMesh) -> list[Exchange]:
         sums[0] += count
         sums[1] += round(count * size * _SENT[kind](len(group)))
         sums[2] = max(sums[2], size)
+    for kind, count, size in _across(computations, turns):
+        sums = total[kind, "slice"]
+        sums[0] += count
+        sums[1] += round(count * size * _SENT[kind](mesh.shape["slice"]))
+        sums[2] = max(sums[2], size)
     listed = [
         Exchange(kind=kind, axes=axes, count=count, bytes=sent, largest=largest)
         for (kind, axes), (count, sent, largest) in total.items()
@@ -96,6 +103,14 @@ def sent_by_axes(found: Sequence[Exchange]) -> dict[str, int]:
     for exchange in found:
         total[exchange.axes] += exchange.bytes
     return dict(total)
+
+
+def _across(computations: Mapping[str, list[str]], turns: Mapping[str, int]) -> Iterator[tuple[str, int, int]]:
+    """Yields kind, count and bytes of what a device hands over to other slices."""
+    for name, lines in computations.items():
+        for line in lines:
+            if (match := _ACROSS.search(line)) is not None and turns[name]:
+                yield match[2].lower().replace("_", "-"), turns[name], next(_sizes(match[1]))
 
 
 def _computations(program: str) -> dict[str, list[str]]:

@@ -44,7 +44,7 @@ PEAKS = {
             source=_PAGE + "v5p-training",
         ),
         Peaks(
-            name="v6e", flops=918e12, memory=1600e9, interconnect=400e9, network=12.5e9, devices=1,
+            name="v6e", flops=918e12, memory=1638e9, interconnect=400e9, network=12.5e9, devices=1,
             source=_PAGE + "v6e",
         ),
         Peaks(

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import importlib.util
-import os
 import re
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -11,18 +10,9 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
+from oyster_jax.parallel.tpu import answer_libtpu
 from oyster_jax.plan.errors import PlanError
 from oyster_jax.plan.peaks import PEAKS, Peaks
-
-#: What the TPU compiler looks for where there is no TPU, and how loudly it complains.
-_COMPILE_ONLY = {
-    "TPU_SKIP_MDS_QUERY": "1",
-    "TPU_ACCELERATOR_TYPE": "v5litepod-1",
-    "TPU_WORKER_HOSTNAMES": "localhost",
-    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
-    "TPU_MIN_LOG_LEVEL": "3",
-    "TPU_STDERR_LOG_LEVEL": "3",
-}
 
 type Effort = Literal["O0", "O1", "O2", "O3"]
 
@@ -65,8 +55,7 @@ def compile_only(effort: Effort = "O1") -> None:
       effort: how hard the compiler tries to make programs fast. With O1 it took 0.4 of the time that it takes by
         default, and with O0 0.3; both found programs that need some per cent more memory, not less.
     """
-    for name, value in _COMPILE_ONLY.items():
-        os.environ.setdefault(name, value)
+    answer_libtpu()
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_optimization_level", effort)
 

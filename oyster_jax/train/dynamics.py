@@ -131,7 +131,8 @@ def dream_loss(model: Dynamics, objective: ObjectiveConfig, latents: Array, key:
     """Returns the error of generating one frame of each window from nothing, as `WorldNetwork.reset` does."""
     tick_key, level_key, noise_key = jax.random.split(key, 3)
     tick = jax.random.randint(tick_key, (len(latents),), 0, latents.shape[1])
-    clean = latents[jnp.arange(len(latents)), tick][:, None]
+    # Row by row, so that each device takes its own rows.
+    clean = jnp.take_along_axis(latents, tick[:, None, None, None], axis=1)
     signal, size = draw_levels(level_key, clean.shape[:2], objective.finest, 1, 0.0)
     noisy = mix(clean, jax.random.normal(noise_key, clean.shape), signal)
     begin = jnp.full(clean.shape[:2], model.actions.begin, jnp.int32)

@@ -185,12 +185,12 @@ def _restored(init: Callable[[PRNGKey], Params], training: TrainConfig, folder: 
 
 
 def _begun(stage: Stage, init_from: Params | None, part: str) -> Stage:
-    """Lets a stage begin with parameters of a finished world; modules that it does not have are drawn."""
+    """Lets a stage begin with a finished world's parameters of the modules that it has; others are drawn."""
     if init_from is None or part not in init_from:
         return stage
-    given = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), init_from[part])
-    expected = jax.eval_shape(stage.init, jax.random.key(0))
-    shapes = jax.tree.map(jnp.shape, expected)
+    shapes = jax.tree.map(jnp.shape, jax.eval_shape(stage.init, jax.random.key(0)))
+    known = {name: module for name, module in init_from[part].items() if name in shapes}
+    given = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), known)
     if shapes | jax.tree.map(jnp.shape, given) != shapes:
         raise ValueError(f"The {part} of the world to begin from has other shapes than this experiment's; match sizes.")
     return dataclasses.replace(stage, init=lambda key, init=stage.init: {**init(key), **given})

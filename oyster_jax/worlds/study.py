@@ -46,7 +46,7 @@ class Study:
       context: frames that a world sees of a moment.
       seed: of the starts.
       beyond: go on after the world has said that an episode ended.
-      block: seeds that a device plays at once and that share a file.
+      block: seeds that are played at once and share a file.
     """
 
     ticks: int

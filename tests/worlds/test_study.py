@@ -131,17 +131,16 @@ def test_killed_and_gone_on_with_nothing_is_measured_twice(world, stored_world, 
             time.sleep(0.005)
         process.kill()
     done, before, told = journal.finished(folder), files_of(folder), []
-    # Of each start two files of two seeds and of one, under two interventions.
-    counts = np.cumsum([4, 2] * long_study.STARTS).tolist()
+    # Of each start two files of 16 seeds and of one, under two interventions; two of them are played at once.
+    counts = np.cumsum([32, 2] * long_study.STARTS).tolist()
     assert 3 <= len(done) < len(counts)
     again = study.run(folder, progress=lambda *count: told.append(count))
-    assert told == [(count, counts[-1]) for count in counts[len(done) :]]
+    assert told == [(counts[min(first + 2, 60) - 1], counts[-1]) for first in range(len(done), 60, 2)]
     after = files_of(folder)
     kept = [folder / shard.name for shards in done.values() for shard in shards]
     assert all(after[path] == before[path] for path in kept)
     xarray.testing.assert_identical(again.load(), study.run(tmp_path / "whole").load())
-    study.run(folder, progress=lambda *count: told.append(count))
-    assert len(told) == len(counts) - len(done)
+    study.run(folder, progress=lambda *count: pytest.fail("A finished study was measured again."))
     assert files_of(folder) == after
 
 
