@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 #: Chips of one slice.
 TOPOLOGIES = ("v5e:16x16", "v5p:4x4x8", "v6e:16x16", "tpu7x:4x4x4")
 
-#: Ways of `fsdp` and `tensor`, and windows a step, on one slice; two slices take twice as many windows. Found with
-#: `oyster plan --sweep` and by trying.
+#: Ways of `fsdp` and `tensor`, and windows a step, on one slice; two slices take twice as many windows. Reckoned
+#: and tried, not swept.
 CHOSEN: dict[str, dict[str, tuple[int, int, int]]] = {
     "base": {
         "v5e:16x16": (16, 1, 1024),

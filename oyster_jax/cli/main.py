@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import keyword
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ VERBS = {
     "session": "Lives in a world; shows, replays, branches, verifies and exports what was lived.",
     "worlds": "Lists the installed worlds, or shows the card of one.",
     "record": "Records a dataset from Procgen or from any environment of Gymnasium.",
+    "import": "Imports recordings of others as a dataset.",
     "train": "Trains a world from a configuration file.",
     "launch": "Runs a verb in several processes that work as one, and starts them again when one dies.",
     "plan": "Tells what an experiment takes on TPUs, without one: memory, exchanges, time, cost.",
@@ -70,7 +72,8 @@ def _run(verb: str, arguments: Sequence[str]) -> int:
     from oyster_jax.parallel.tpu import quiet_without_tpu
 
     quiet_without_tpu()
-    module = importlib.import_module(f"oyster_jax.cli.{verb}")
+    # A keyword of Python is no name for a module.
+    module = importlib.import_module(f"oyster_jax.cli.{verb}{'_' * keyword.iskeyword(verb)}")
     prog = f"oyster {verb}"
     try:
         if hasattr(module, "parse"):

@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from oyster_jax.cli.command import command
 from oyster_jax.cli.errors import UsageError
 from oyster_jax.parallel.distributed import Cluster
 
 if TYPE_CHECKING:
     from oyster_jax.train.experiment import ExperimentConfig
+    from oyster_jax.typing import Params
 
 #: The exit code of a run that was told to end (SIGTERM) and has saved all: give the same command again.
 STOPPED = 143
+
+#: Where in a run's folder its finished world is.
+WORLD = "world"
 
 _ALONE = Cluster()
 
@@ -81,7 +86,7 @@ def main(config: Config) -> int:
         print(f"Training {experiment.name} in {folder}; after Ctrl-C the same command goes on from there.", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        stages.run(experiment, folder, config.data, init_from=params)
+        learned = stages.run(experiment, folder, config.data, init_from=params)
     except StoppedError as stopped:
         print(f"{stopped} The same command goes on from there.", flush=True)
         return STOPPED
@@ -90,8 +95,19 @@ def main(config: Config) -> int:
             raise
         raise UsageError(str(error)) from error
     if leads():
-        print(f"Finished: {folder}")
+        print(f"Finished: {folder}. Play it: {command()} play --world {_stored(experiment, learned, folder)}")
     return 0
+
+
+def _stored(experiment: "ExperimentConfig", params: "Params", folder: Path) -> Path:
+    """Makes the run's finished world one that can be loaded, and returns its folder."""
+    from oyster_jax.evaluate.machine import versions
+    from oyster_jax.worlds.storage import save_world
+
+    training = {"config": dataclasses.asdict(experiment), "seed": experiment.seed, "versions": versions()}
+    about = {"name": experiment.network.spec.name, "licence": experiment.recording.source.licence}
+    save_world(folder / WORLD, experiment.network, params, about | {"training": training, "figures": {}})
+    return folder / WORLD
 
 
 def load_experiment(path: Path) -> "ExperimentConfig":
@@ -126,18 +142,33 @@ def load_experiment(path: Path) -> "ExperimentConfig":
 
 def _called(get_config: Callable[..., Any], file: Path, given: str) -> Any:
     """Calls `get_config` with what the user gave, as in `frame=128,other=1`."""
-    if not given:
-        return get_config()
-    pairs = [part.partition("=") for part in given.split(",")]
+    from oyster_jax.data.errors import DatasetError
+
+    pairs = [part.partition("=") for part in given.split(",") if given]
+    known = inspect.signature(get_config)
     try:
-        values = {name: ast.literal_eval(value) for name, _, value in pairs}
-        inspect.signature(get_config).bind(**values)
+        values = {name: _value(value) for name, _, value in pairs}
+        known.bind(**values)
         return get_config(**values)
+    except DatasetError:
+        raise
     except (SyntaxError, TypeError, ValueError) as error:
-        known = inspect.signature(get_config)
+        if not given and not any(each.default is each.empty for each in known.parameters.values()):
+            raise
+        what = f"cannot be asked for '{given}'" if given else "does not tell everything itself"
         raise UsageError(
-            f"{file} cannot be asked for '{given}' ({error}); it takes {known}, as in frame=128."
+            f"{file} {what} ({error}); it takes {known}, as in {file}:{next(iter(known.parameters))}=…"
         ) from error
+
+
+def _value(text: str) -> Any:
+    """Returns a number or whatever else of Python's literals a text is, or the text itself, as in `data=FOLDER`."""
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        if not text:
+            raise
+        return text
 
 
 def _options(experiment: "ExperimentConfig") -> Any:

@@ -88,9 +88,28 @@ class ActionTable:
         return {name: list(row) for name, row in zip(self.spec.names, self.values, strict=True)}
 
 
+def of_values(names: Sequence[str], rows: Sequence[tuple[float, ...]]) -> ActionTable:
+    """Returns the table of named rows; the idle action is the first of `IDLE_NAMES` that is there, or else the first.
+
+    Raises:
+      DatasetError: a name cannot be one, or is there twice, or see `ActionTable`.
+    """
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise DatasetError(
+                f"'{name}' is no name for an action; write small letters, digits, . _ or -, a letter first, and join "
+                "buttons that are held together by +."
+            )
+    idle = next((name for name in IDLE_NAMES if name in names), names[0] if names else REST)
+    try:
+        return ActionTable(spec=ActionSpec(names=tuple(names), idle=idle), values=tuple(rows))
+    except ValueError as error:
+        raise DatasetError(str(error)) from error
+
+
 def of_choices(names: Sequence[str], start: int = 0) -> ActionTable:
     """Returns the table of a choice among so many, numbered from `start`."""
-    return _table(names, [(float(start + index),) for index in range(len(names))])
+    return of_values(names, [(float(start + index),) for index in range(len(names))])
 
 
 def of_buttons(count: int) -> ActionTable:
@@ -137,7 +156,7 @@ def combined(components: Sequence[States]) -> ActionTable:
         for index, states in enumerate(components):
             rows += [(*rest[:index], state, *rest[index + 1 :]) for state in states[1:]]
     names = ["+".join(button for button, _ in row if button) or REST for row in rows]
-    return _table(names, [tuple(value for _, value in row) for row in rows])
+    return of_values(names, [tuple(value for _, value in row) for row in rows])
 
 
 def parsed(text: str) -> ActionTable:
@@ -156,24 +175,10 @@ def parsed(text: str) -> ActionTable:
             raise DatasetError(
                 f"'{part.strip()}' is no action; write NAME, or NAME=VALUE with one value a component, as in left=-1:0."
             ) from error
-    return _table(names, rows)
+    return of_values(names, rows)
 
 
 def plain(name: str) -> str:
     """Returns a name as actions may be called: small letters, no spaces."""
     text = re.sub(r"[^a-z0-9_.+-]+", "-", name.strip().lower()).strip("-+")
     return text if _NAME.fullmatch(text) else f"_{text}"
-
-
-def _table(names: Sequence[str], rows: Sequence[tuple[float, ...]]) -> ActionTable:
-    for name in names:
-        if not _NAME.fullmatch(name):
-            raise DatasetError(
-                f"'{name}' is no name for an action; write small letters, digits, . _ or -, a letter first, and join "
-                "buttons that are held together by +."
-            )
-    idle = next((name for name in IDLE_NAMES if name in names), names[0] if names else REST)
-    try:
-        return ActionTable(spec=ActionSpec(names=tuple(names), idle=idle), values=tuple(rows))
-    except ValueError as error:
-        raise DatasetError(str(error)) from error

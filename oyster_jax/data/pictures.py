@@ -1,7 +1,8 @@
 """The size that a world's frames have, and bringing pictures of other sizes to it."""
 
+import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import UInt8
@@ -17,6 +18,16 @@ LARGEST = 128
 
 #: The shorter side of frames that are brought to another size.
 SIDE = 64
+
+
+#: Arrays of bytes are pictures from this many pixels a side on; smaller ones are tables of symbols, as MiniGrid's.
+SMALLEST = 32
+
+
+def is_picture(shape: Sequence[int], dtype: np.dtype | type | None) -> bool:
+    """Returns whether arrays of this shape and dtype are pictures, colours first, last or not at all."""
+    sides = [side for side in shape if side not in (1, 3, 4)]
+    return dtype == np.uint8 and len(shape) in (2, 3) and len(sides) == 2 and min(sides) >= SMALLEST
 
 
 def fitting(height: int, width: int) -> tuple[int, int]:
@@ -70,6 +81,14 @@ def as_rgb(picture: np.ndarray) -> UInt8[np.ndarray, "height width 3"]:
     return np.ascontiguousarray(picture.repeat(3, axis=2) if picture.shape[2] == 1 else picture[:, :, :3])
 
 
-def all_resized(pictures: Iterable[np.ndarray], size: tuple[int, int]) -> Iterator[np.ndarray]:
-    """Yields pictures of any kind as RGB of one size."""
-    return (resized(as_rgb(picture), size) for picture in pictures)
+def decoded(data: bytes) -> UInt8[np.ndarray, "height width 3"]:
+    """Returns a picture that was stored as PNG or JPEG.
+
+    Raises:
+      DatasetError: it is neither, or damaged.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DatasetError(f"A stored picture cannot be decoded ({error}); restore the file.") from error

@@ -14,6 +14,7 @@ from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.latents import cache_latents
 from oyster_jax.data.manifest import MANIFEST
 from oyster_jax.data.record import record
+from oyster_jax.data.sources.recorded import Recorded
 from oyster_jax.frames import write_clip
 from oyster_jax.models import dynamics, inverse_dynamics, tokenizer
 from oyster_jax.models.inverse_dynamics import JudgeConfig
@@ -38,22 +39,27 @@ from oyster_jax.typing import Array, Params, PRNGKey
 SAMPLE_CONTEXT, SAMPLE_TICKS = 8, 32
 
 
-def run(config: ExperimentConfig, folder: Path, data: Path | None = None, init_from: Params | None = None) -> None:
+def run(config: ExperimentConfig, folder: Path, data: Path | None = None, init_from: Params | None = None) -> Params:
     """Runs all stages, each from where it was left.
 
     Args:
       config: the experiment.
       folder: of the run; its stages keep their checkpoints, metrics and samples there.
-      data: the recording, `folder / "data"` unless given; made where it is not there.
+      data: the recording; unless given, that of the experiment's source where it is `Recorded`, or else
+        `folder / "data"`, which is made where it is not there.
       init_from: parameters of a finished world to begin with instead of random ones. What it has no part of, as a world
         without a camera has not, is drawn.
+
+    Returns:
+      The parameters of the finished world, averaged.
 
     Raises:
       StoppedError, DivergedError, CheckpointError, MeshError: see `fit`.
       DatasetError: the recording or the cached latents are damaged, or are another experiment's.
       ValueError: `init_from` has other shapes than the experiment.
     """
-    dataset = recorded(config, data or folder / "data")
+    source = config.recording.source
+    dataset = recorded(config, data or (Path(source.folder) if isinstance(source, Recorded) else folder / "data"))
     trained = functools.partial(_trained, config, folder)
     params = trained(_begun(_tokenizer_stage(config, dataset), init_from, "tokenizer"), config.tokenizer_training)
     latents = cached(config, params, dataset, folder / "latents")
@@ -72,6 +78,7 @@ def run(config: ExperimentConfig, folder: Path, data: Path | None = None, init_f
         learned = trained(stage, rollouts.training)
     if config.judge is not None:
         trained(judge_stage(config.judge, dataset, config.seed), config.judge.training)
+    return {"tokenizer": params, "dynamics": learned}
 
 
 def _trained(config: ExperimentConfig, folder: Path, stage: Stage, training: TrainConfig) -> Params:
@@ -178,12 +185,12 @@ def _restored(init: Callable[[PRNGKey], Params], training: TrainConfig, folder: 
 
 
 def _begun(stage: Stage, init_from: Params | None, part: str) -> Stage:
-    """Lets a stage begin with parameters of a finished world; modules that it does not have are drawn."""
+    """Lets a stage begin with a finished world's parameters of the modules that it has; others are drawn."""
     if init_from is None or part not in init_from:
         return stage
-    given = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), init_from[part])
-    expected = jax.eval_shape(stage.init, jax.random.key(0))
-    shapes = jax.tree.map(jnp.shape, expected)
+    shapes = jax.tree.map(jnp.shape, jax.eval_shape(stage.init, jax.random.key(0)))
+    known = {name: module for name, module in init_from[part].items() if name in shapes}
+    given = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), known)
     if shapes | jax.tree.map(jnp.shape, given) != shapes:
         raise ValueError(f"The {part} of the world to begin from has other shapes than this experiment's; match sizes.")
     return dataclasses.replace(stage, init=lambda key, init=stage.init: {**init(key), **given})

@@ -4,16 +4,18 @@ import pytest
 
 from oyster_jax.cli.main import main
 from oyster_jax.train import stages
+from oyster_jax.worlds.record import read_record
 from tests.cli import tiny
 
 CONFIG = str(Path(__file__).resolve().parents[2] / "configs" / "coinrun_nano.py")
+OWN = str(Path(CONFIG).with_name("your_world.py"))
 
 
 @pytest.fixture
 def asked(monkeypatch):
     """What training was asked for; the stages themselves have their own tests."""
     calls = []
-    monkeypatch.setattr(stages, "run", lambda *args, **kwargs: calls.append((args, kwargs)))
+    monkeypatch.setattr(stages, "run", lambda *args, **kwargs: calls.append((args, kwargs)) or {})
     return calls
 
 
@@ -35,7 +37,7 @@ def test_folders_and_a_world_to_begin_from_are_passed_on(asked, tmp_path):
     assert main(["train", CONFIG, "--run", str(run), "--data", str(data), "--init-from", str(world)]) == 0
     [((_, folder, recording), options)] = asked
     assert (folder, recording) == (run, data)
-    assert run.is_dir()
+    assert read_record(run / "world")["name"] == "coinrun"
     assert set(options["init_from"]) == {"tokenizer", "dynamics"}
 
 
@@ -50,6 +52,8 @@ def test_options_of_a_file_are_listed(capsys):
     ("arguments", "named"),
     [
         (["nowhere.py"], "nowhere.py"),
+        ([OWN], "it takes (data: str"),
+        ([f"{OWN}:data=nowhere"], "nowhere is not a dataset"),
         (["--seed", "3"], "comes first"),
         ([CONFIG, "--tokenizer.patch", "7"], "patches of 7"),
         ([CONFIG, "--tokenizer.channels", "3"], "latent channels"),

@@ -164,8 +164,10 @@ def test_training_can_begin_from_a_finished_world(run: Path, experiment: Experim
     _, same = stages.finished(again, tmp_path)
     jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-6), same, params)
     # What the finished world does not have is drawn, and then trained as ever.
+    # What only the finished world has is left out.
     blind = {**params, "dynamics": {name: part for name, part in params["dynamics"].items() if name != "camera"}}
-    stages.run(again, tmp_path / "blind", run / "data", init_from=blind)
+    more = {**blind, "dynamics": {**blind["dynamics"], "another": {"kernel": np.zeros((2, 3))}}}
+    stages.run(again, tmp_path / "blind", run / "data", init_from=more)
     _, seeing = stages.finished(again, tmp_path / "blind")
     assert jax.tree.structure(seeing) == jax.tree.structure(params)
     kept = {name: part for name, part in seeing["dynamics"].items() if name != "camera"}

@@ -12,14 +12,11 @@ from oyster_jax.core.spec import FrameSpec, WorldSpec
 from oyster_jax.data import action_table
 from oyster_jax.data.action_table import ActionTable
 from oyster_jax.data.errors import DatasetError
-from oyster_jax.data.pictures import as_rgb, fitting, parse_size, resized
+from oyster_jax.data.pictures import as_rgb, fitting, is_picture, parse_size, resized
 from oyster_jax.data.sources.source import Observation
 
 #: Ticks a second of an environment that does not say.
 RATE = 15.0
-
-#: An observation is a picture from this many pixels a side on; smaller ones are tables of symbols, as MiniGrid's.
-SMALLEST_PICTURE = 32
 
 #: Where frames come from: the observation if it is a picture and else the rendering, or one of the two.
 VIEWS = ("auto", "observation", "rendering")
@@ -204,10 +201,7 @@ def _observed(space: Any) -> tuple[str, ...] | None:
 
     if isinstance(space, spaces.Dict):
         return next(((key,) for key, inner in space.items() if _observed(inner) == ()), None)
-    if not isinstance(space, spaces.Box) or space.dtype != np.uint8 or len(space.shape) not in (2, 3):
-        return None
-    sides = [side for side in space.shape if side not in (1, 3, 4)]
-    return () if len(sides) == 2 and min(sides) >= SMALLEST_PICTURE else None
+    return () if isinstance(space, spaces.Box) and is_picture(space.shape, space.dtype) else None
 
 
 def _picture(environment: Any, observation: Any, view: str) -> np.ndarray:

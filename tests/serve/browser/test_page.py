@@ -46,6 +46,16 @@ def test_a_phone_has_buttons_to_touch_and_nothing_sticks_out(open_page, server: 
     assert held(game) == []
 
 
+def test_a_phone_that_is_turned_fits_again(open_page, server: Server):
+    game = Game(open_page(**PHONE | {"viewport": {"width": 740, "height": 360}}), server.address)
+    game.enter()
+    game.wait_ticks(5)
+    for width, height in ((360, 740), (1280, 800), (360, 740)):
+        game.page.set_viewport_size({"width": width, "height": height})
+        game.wait_ticks(3)
+        assert game.overflow() <= 0
+
+
 def test_a_moment_is_shared_and_opened_again(game: Game, open_page):
     game.wait_ticks(20)
     game.pause()

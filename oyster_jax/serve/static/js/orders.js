@@ -121,12 +121,14 @@ async function record({ session, parts }) {
     return;
   }
   transport.recording(false);
-  timeline.tape(null);
   parts.controls.release();
   if (!session.paused) await session.pause();
   const done = notice("Writing the clip …");
+  // Only now: until the second mark is set, every frame that comes in shows the recording.
+  const finished = recorder.finish();
+  timeline.tape(null);
   try {
-    openClip(await recorder.finish(), session.tickRate);
+    openClip(await finished, session.tickRate);
   } finally {
     done();
   }
