@@ -19,8 +19,8 @@ def get_config(frame: int = 64) -> ExperimentConfig:
         frame,
         frames=20_000_000,
         steps=50_000,
-        batch=512,
+        batch=1024,
         window=64,
         learning_rate=1e-3,
-        mesh=MeshConfig(fsdp=16, tensor=2),
+        mesh=MeshConfig(fsdp=16),
     )

@@ -18,7 +18,7 @@ def get_config(frame: int = 64) -> ExperimentConfig:
         frame,
         frames=50_000_000,
         steps=100_000,
-        batch=256,
+        batch=512,
         window=64,
         learning_rate=7e-4,
         mesh=MeshConfig(fsdp=64, tensor=2),

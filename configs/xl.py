@@ -21,5 +21,5 @@ def get_config(frame: int = 64) -> ExperimentConfig:
         batch=256,
         window=64,
         learning_rate=4e-4,
-        mesh=MeshConfig(fsdp=64, tensor=2),
+        mesh=MeshConfig(fsdp=64, tensor=4),
     )
