@@ -16,6 +16,7 @@ import contextlib
 import dataclasses
 import functools
 import json
+import ssl
 import time
 import urllib.error
 import urllib.parse
@@ -27,7 +28,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from oyster_jax.serve.protocol import SUBPROTOCOL, FrameHeader, Kind
+from oyster_jax.serve.protocol import CLOSE_RESTART, SUBPROTOCOL, FrameHeader, Kind
 
 #: Seconds that the server may take to answer.
 PATIENCE = 60.0
@@ -90,6 +91,8 @@ class Client(contextlib.AbstractContextManager["Client"]):
                 "bad_address", f"A server's address begins with http:// or https://, but '{url}' does not."
             )
         self.url = f"{parts.scheme}://{parts.netloc}"
+        if token is not None and not (token.isascii() and token.isprintable()):
+            raise ClientError("bad_token", "A token has printable ASCII only; give it as the server printed it.")
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
 
     def __exit__(self, *exception: object) -> None:
@@ -113,15 +116,15 @@ class Client(contextlib.AbstractContextManager["Client"]):
 
     def session(self, identity: str) -> dict[str, Any]:
         """Returns what the list says of one."""
-        return self._json("GET", f"/v1/sessions/{identity}")
+        return self._json("GET", f"/v1/sessions/{_quoted(identity)}")
 
     def delete(self, identity: str) -> None:
         """Deletes a session with all its files."""
-        self._call("DELETE", f"/v1/sessions/{identity}")
+        self._call("DELETE", f"/v1/sessions/{_quoted(identity)}")
 
     def frame(self, identity: str, branch: str, tick: int) -> bytes:
         """Returns any frame of a session as PNG, exactly."""
-        return self._call("GET", f"/v1/sessions/{identity}/frames/{branch}/{tick}")
+        return self._call("GET", f"/v1/sessions/{_quoted(identity)}/frames/{_quoted(branch)}/{tick}")
 
     def upload(self, world: str, data: bytes, kind: str = "image/png") -> dict[str, Any]:
         """Brings a picture, and returns what the server says of it."""
@@ -129,7 +132,7 @@ class Client(contextlib.AbstractContextManager["Client"]):
 
     def recording(self, identity: str) -> bytes:
         """Returns a recording that the request `export` made."""
-        return self._call("GET", f"/v1/recordings/{identity}")
+        return self._call("GET", f"/v1/recordings/{_quoted(identity)}")
 
     def play(self, identity: str, role: Literal["player", "spectator"] = "player") -> "Stream":
         """Opens the stream of a session.
@@ -137,8 +140,8 @@ class Client(contextlib.AbstractContextManager["Client"]):
         Raises:
           ClientError: the server is full, there is no such session, or it asks for a token.
         """
-        identity = urllib.parse.quote(identity, safe="")
-        return Stream(f"{self.url.replace('http', 'ws', 1)}/v1/sessions/{identity}/stream?role={role}", self._headers)
+        address = f"{self.url.replace('http', 'ws', 1)}/v1/sessions/{_quoted(identity)}/stream?role={role}"
+        return Stream(address, self._headers)
 
     def _json(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> Any:
         return json.loads(self._call(method, path, body, kind))
@@ -153,8 +156,7 @@ class Client(contextlib.AbstractContextManager["Client"]):
             with error:
                 raise _refusal(error.read(), str(error)) from error
         except OSError as error:
-            reason = getattr(error, "reason", error)
-            raise ClientError("unreachable", f"No server answers at {self.url} ({reason}); is it running?") from error
+            raise _unreachable(self.url, error) from error
 
 
 class Stream(contextlib.AbstractContextManager["Stream"]):
@@ -178,7 +180,7 @@ class Stream(contextlib.AbstractContextManager["Stream"]):
         except InvalidStatus as error:
             raise _refusal(bytes(error.response.body or b""), f"The stream could not be opened ({error}).") from error
         except OSError as error:
-            raise ClientError("unreachable", f"The stream could not be opened ({error}).") from error
+            raise _unreachable(url, error) from error
         self.hello: dict[str, Any] = {}
         self.status: dict[str, Any] = {}
         self.branches: list[dict[str, Any]] = []
@@ -283,9 +285,23 @@ class Stream(contextlib.AbstractContextManager["Stream"]):
                 if isinstance(message := self._socket.recv(0), str):
                     self.events.append(json.loads(message))
         told = next((event for event in reversed(self.events) if event.get("event") == "closed"), None)
+        if told is None and error.rcvd is not None and error.rcvd.code == CLOSE_RESTART:
+            message = "The server has been ended; the session goes on where it was once it runs again."
+            return ClientError("restart", message)
         if told is None:
             return ClientError("closed", f"The server has ended the stream ({error}).")
         return ClientError(told["code"], told["message"])
+
+
+def _quoted(name: str) -> str:
+    return urllib.parse.quote(name, safe="")
+
+
+def _unreachable(url: str, error: OSError) -> ClientError:
+    address, reason = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(url)), getattr(error, "reason", error)
+    if isinstance(reason, ssl.SSLError):
+        return ClientError("unreachable", f"{address} does not speak https ({reason}); try http://.")
+    return ClientError("unreachable", f"No server answers at {address} ({reason}); is it running?")
 
 
 def _refusal(body: bytes, otherwise: str) -> ClientError:

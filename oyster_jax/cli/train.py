@@ -124,7 +124,7 @@ def load_experiment(path: Path) -> "ExperimentConfig":
     name, colon, given = str(path).partition(".py:")
     file = Path(name + ".py") if colon else path
     if not file.is_file():
-        raise UsageError(f"There is no configuration file {file}; give one such as configs/coinrun_nano.py.")
+        raise UsageError(f"There is no configuration file {file.absolute()}; give one such as configs/coinrun_nano.py.")
     spec = importlib.util.spec_from_file_location(f"oyster_config_{file.stem}", file)
     if spec is None or spec.loader is None:
         raise UsageError(f"{file} is no Python file; give one such as configs/coinrun_nano.py.")

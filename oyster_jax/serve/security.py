@@ -177,7 +177,10 @@ class Guard:
         if refusal is None:
             owner = self._owner(headers)
             if owner is None and scope["path"] not in self._open_paths:
-                refusal = (401, "no_token", "Open the link that the server printed when it started, or send a token.")
+                sent = "authorization" in headers or COOKIE in headers.get("cookie", "")
+                wrong = "The token that was sent is none of this server's. " if sent else ""
+                told = f"{wrong}Open the link that the server printed when it started, or send a token."
+                refusal = (401, "no_token", told)
             scope.setdefault("state", {})["owner"] = owner
         if refusal is not None:
             await self._refuse(*refusal)(scope, receive, send)

@@ -274,8 +274,11 @@ async def _impossible(_: Request, error: Exception) -> Response:
     return fault(422, "not_possible", str(error))
 
 
-async def _plain(_: Request, error: Exception) -> Response:
+async def _plain(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    # What is no id at all is as little there as one that nobody has.
+    if found := re.match(rf"/v1/(session|recording)s/(?!{_Identity.regex}(/|$))[^/]", request.url.path):
+        return await _refused(request, missing(found[1]))
     code = re.sub(r"[^a-z]+", "_", error.detail.lower())
     response = fault(error.status_code, code, f"{error.detail}; see /v1/openapi.json for what there is.")
     response.headers.update(error.headers or {})

@@ -78,7 +78,9 @@ def _readable(folder: Path, identity: str, lost: list[str]) -> dict[str, tuple[B
             lost.append(f"'{name}' is lost: {error}")
     for name, (branch, log) in found.items():
         if log.broken or branch.end < ends.get(name, 0):
-            lost.append(f"'{name}' can be read up to tick {branch.end}, but was lived beyond it.")
+            lost.append(
+                f"'{name}' can be read up to tick {branch.end}, but was lived beyond it; labels written since are lost."
+            )
     while orphans := [branch for branch, _ in found.values() if not _is_rooted(branch, found)]:
         for branch in orphans:
             del found[branch.name]

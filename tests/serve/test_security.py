@@ -93,6 +93,8 @@ def test_who_comes_by_a_link_has_sessions_of_their_own_and_less_time(stage, tmp_
         assert served.shake_hands("/v1/sessions/0123456789abcdef/stream") == 401
         with pytest.raises(ClientError, match="send a token"):
             served.client.play("0123456789abcdef")
+        with pytest.raises(ClientError, match="none of this server's"):
+            Client(served.client.url, "operator.00").worlds()
         tokens, host = served.services.tokens, "play.example.org"
         link = tokens.link()
         assert served.ask("GET", link, Host=host)[0] == 200  # Whoever only looks does not use it up.

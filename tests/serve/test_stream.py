@@ -36,6 +36,13 @@ def test_a_player_is_shown_every_tick_in_order(client, session):
 def test_what_is_wrong_is_said_in_a_sentence(client, session):
     with pytest.raises(ClientError, match="no such session"):
         client.play("nosuch")
+    for ask in (client.session, client.delete, client.recording):
+        with pytest.raises(ClientError, match="no such"):
+            ask("no such/one")
+    with pytest.raises(ClientError, match="is it running"):
+        Client("http://127.0.0.1:9").play("0123456789abcdef")
+    with pytest.raises(ClientError, match="printable ASCII"):
+        Client(client.url, "ü")
     with pytest.raises(ClientError, match='no world "tinny" here; there is tiny'):
         client.create("tinny")
     with client.play(session) as stream:

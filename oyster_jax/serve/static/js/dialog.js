@@ -42,6 +42,7 @@ export function askLine(about) {
       required: !about.optional,
       pattern: about.pattern,
       placeholder: about.hint,
+      title: about.hint,
       autocomplete: "off",
       "aria-label": about.title,
     });
