@@ -133,7 +133,7 @@ def test_training_is_measured_beside_the_peak(part, tmp_path, capsys, monkeypatc
         (("levers", "--rounds", 0), "--rounds must be at least one"),
         (("generate", "--rounds", 0), "--rounds must be at least one"),
         (("compare", "no-file", "no-file"), "no-file"),
-        (("train-dynamics", "no-file.py"), "There is no configuration file no-file.py"),
+        (("train-dynamics", "no-file.py"), "no-file.py; give one such as"),
         (("train-tokenizer", "--updates", 0), "At least one update"),
     ],
 )
