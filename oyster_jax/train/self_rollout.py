@@ -17,7 +17,7 @@ from oyster_jax.core.rollout import rollout
 from oyster_jax.core.state import WorldState
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.loader import WindowConfig, windows
-from oyster_jax.models.world_model import WorldNetwork
+from oyster_jax.models.world_model import SamplerConfig, WorldNetwork
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.dynamics import DynamicsLossConfig, dynamics_loss
 from oyster_jax.train.loop import BatchIterator, Sample, Stage
@@ -33,11 +33,13 @@ class SelfRolloutConfig:
       context: true frames before the model goes on alone; the rest of the training window is its own.
       training: how it trains.
       even: see the ends of episodes as often as their middle; see `WindowConfig`.
+      sampler: how it draws frames while it goes on alone, whatever the finished world will do.
     """
 
     context: int
     training: TrainConfig
     even: bool = False
+    sampler: SamplerConfig = SamplerConfig()
 
     def __post_init__(self) -> None:
         if not 0 < self.context < self.training.window:
@@ -54,7 +56,8 @@ class SelfRolloutConfig:
     @property
     def name(self) -> str:
         """Of the stage and of its folder in a run."""
-        return f"self_rollout_{self.ticks}"
+        steps = self.sampler.steps
+        return f"self_rollout_{self.ticks}" + (f"_in_{steps}_steps" if steps > 1 else "")
 
 
 def own_history(
@@ -110,6 +113,7 @@ def self_rollout_stage(
       seed: of the order of the windows.
       sample: shows what the dynamics can do.
     """
+    network = dataclasses.replace(network, sampler=config.sampler)
 
     def loss(params: Params, batch: Batch, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
         own_key, loss_key = jax.random.split(key)

@@ -129,6 +129,7 @@ def run(experiment: ExperimentConfig, tmp_path_factory: pytest.TempPathFactory) 
 def test_all_stages_leave_what_they_should(run: Path, experiment: ExperimentConfig) -> None:
     assert (run / "tokenizer" / "sample-000003.png").stat().st_size > 100
     assert (run / "dynamics" / "sample-000003.webp").stat().st_size > 100
+    assert (run / "self_rollout_3_in_2_steps" / "metrics.jsonl").exists()
     latents, recording = EpisodeDataset(run / "latents"), EpisodeDataset(run / "data")
     assert latents.frames == recording.frames == 2000
     assert latents[3].latents is not None

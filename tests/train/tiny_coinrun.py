@@ -12,6 +12,7 @@ from oyster_jax.models.dynamics import DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
+from oyster_jax.models.world_model import SamplerConfig
 from oyster_jax.train.camera import CameraTraining
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.dynamics import DynamicsLossConfig
@@ -57,7 +58,7 @@ def get_config() -> ExperimentConfig:
             SelfRolloutConfig(
                 context=2, training=TrainConfig(
                     steps=4, batch=4, window=5, optimizer=OptimizerConfig(learning_rate=1e-3, warmup=1), **_OFTEN
-                ),
+                ), sampler=SamplerConfig(steps=2),
             ),
         ),
     )  # fmt: skip
