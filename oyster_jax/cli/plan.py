@@ -10,6 +10,7 @@ import tyro
 
 if TYPE_CHECKING:
     from oyster_jax.plan.compiling import Compiled
+    from oyster_jax.plan.programs import Program
     from oyster_jax.plan.sweep import Tried
     from oyster_jax.plan.topology import Topology
     from oyster_jax.train.experiment import ExperimentConfig
@@ -88,6 +89,7 @@ def main(config: Config) -> int:
 
 
 def _plan(config: Config, experiment: "ExperimentConfig", topology: "Topology") -> int:
+    from oyster_jax.plan.compiling import compiled
     from oyster_jax.plan.report import Price, described, report, sentences, sweep_table, tables, write_report
     from oyster_jax.plan.roofline import roofline
     from oyster_jax.plan.sweep import sweep
@@ -95,6 +97,12 @@ def _plan(config: Config, experiment: "ExperimentConfig", topology: "Topology") 
     price = None
     if config.price is not None:
         price = Price(chip_hour=config.price, steps=config.steps or experiment.dynamics_training.steps)
+    # Mistakes come to light here, before anything is said or compiled.
+    waiting: list[Program] = []
+    if not config.sweep and config.only != "rollout":
+        waiting.append(_training(config, experiment, topology))
+    if config.only != "train":
+        waiting.append(_rolling(config, experiment, topology))
     print(f"{experiment.name} on {topology.label}, {topology.chips} chips", flush=True)
     tried: list[Tried] = []
     found: list[Compiled] = []
@@ -102,10 +110,7 @@ def _plan(config: Config, experiment: "ExperimentConfig", topology: "Topology") 
         tried, left = sweep(experiment, topology, config.tries, _told)
         print(f"{len(tried)} meshes and batches compiled, {len(left)} left out; the best is planned with.")
         found.append(tried[0].compiled)
-    elif config.only != "rollout":
-        found.append(_training(config, experiment, topology))
-    if config.only != "train":
-        found.append(_rolling(config, experiment, topology))
+    found += [compiled(program, topology) for program in waiting]
     programs = []
     for one in found:
         programs.append(described(one, roofline(one, topology.peaks, topology.chips), topology, price))
@@ -122,8 +127,7 @@ def _plan(config: Config, experiment: "ExperimentConfig", topology: "Topology") 
     return 0 if all(one.fits for one in found) else 1
 
 
-def _training(config: Config, experiment: "ExperimentConfig", topology: "Topology") -> "Compiled":
-    from oyster_jax.plan.compiling import compiled
+def _training(config: Config, experiment: "ExperimentConfig", topology: "Topology") -> "Program":
     from oyster_jax.plan.programs import training
 
     given = {name: ways for name, ways in dataclasses.asdict(config.mesh).items() if ways is not None}
@@ -131,17 +135,16 @@ def _training(config: Config, experiment: "ExperimentConfig", topology: "Topolog
     training_config = experiment.dynamics_training
     if config.batch is not None:
         training_config = dataclasses.replace(training_config, batch=config.batch)
-    return compiled(training(experiment, training_config, mesh), topology)
+    return training(experiment, training_config, mesh)
 
 
-def _rolling(config: Config, experiment: "ExperimentConfig", topology: "Topology") -> "Compiled":
+def _rolling(config: Config, experiment: "ExperimentConfig", topology: "Topology") -> "Program":
     from oyster_jax.parallel.mesh import MeshConfig, batch_ways
-    from oyster_jax.plan.compiling import compiled
     from oyster_jax.plan.programs import rolling, rolling_tensor
 
     tensor = config.rollout_tensor or rolling_tensor(experiment, topology)
     mesh = MeshConfig(tensor=tensor, slices=topology.slices).build(topology.devices)
-    return compiled(rolling(experiment, mesh, config.worlds or 4 * batch_ways(mesh)), topology)
+    return rolling(experiment, mesh, config.worlds or 4 * batch_ways(mesh))
 
 
 def _told(tried: "Tried") -> None:

@@ -93,7 +93,7 @@ def training(experiment: ExperimentConfig, config: TrainConfig, mesh: Mesh) -> P
             "optimizer": program.state.optimizer,
             "batch": batch,
         },
-        activations=costs.kept * config.batch // (_COUNTED * config.accumulate * batch_ways(mesh)),
+        activations=_kept(experiment, costs, mesh) * config.batch // (_COUNTED * config.accumulate * batch_ways(mesh)),
         gradients=bytes_on_device(_with(program.state.params, rules.update_shardings(mesh, program.state.params))),
         model_flops=costs.model * config.batch // _COUNTED,
         device_flops=costs.device * config.batch // _COUNTED + costs.update,
@@ -192,12 +192,22 @@ class _Costs:
       device: the same with what is computed again.
       update: operations of the optimizer.
       kept: bytes that the way forward keeps for the way back.
+      between: those of them that pass from layer to layer, and are cut over tokens.
     """
 
     model: int
     device: int
     update: int
     kept: int
+    between: int
+
+
+def _kept(experiment: ExperimentConfig, costs: _Costs, mesh: Mesh) -> int:
+    """Returns what devices that share a batch's rows keep of all of it, each of them."""
+    with rules.on(mesh):
+        ways = rules.ways("tokens kept")
+    slots = experiment.dynamics.coarse + experiment.dynamics.registers
+    return costs.kept - costs.between + costs.between // (ways if slots % ways == 0 else 1)
 
 
 @functools.cache
@@ -215,19 +225,24 @@ def _costs(experiment: ExperimentConfig, config: TrainConfig) -> _Costs:
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
             return optimizer.update(gradient, moments, params)
 
-    def kept(batch: Any) -> int:
+    def kept(batch: Any) -> list[Any]:
         def forward(params: Any, batch: Any, key: PRNGKey) -> Any:
             return jax.vjp(lambda params: loss(params, batch, key)[0], params)[1]
 
         with layered(dataclasses.replace(config.layers, unroll=False)):
-            return sum(map(_size, jax.tree.leaves(jax.eval_shape(forward, params, batch, _key()))))
+            return jax.tree.leaves(jax.eval_shape(forward, params, batch, _key()))
 
+    # What is kept of parameters does not grow with the batch, so it falls out of the difference.
+    grown = [(one.shape, _size(other) - _size(one)) for one, other in zip(kept(batch), kept(twice), strict=True)]
+    stream = (experiment.dynamics.coarse + experiment.dynamics.registers, experiment.dynamics.features)
+    # `[layer, row, tick, token, feature]`: a stack keeps its stream in parts only where it computes layers again.
+    between = [size for shape, size in grown if len(shape) == 5 and shape[-2:] == stream]
     return _Costs(
         model=flops(LayersConfig()),
         device=flops(config.layers),
         update=matmul_flops(update, params, jax.eval_shape(optimizer.init, params), params),
-        # What is kept of parameters does not grow with the batch, so it falls out of the difference.
-        kept=kept(twice) - kept(batch),
+        kept=sum(size for _, size in grown),
+        between=0 if config.layers.recompute == "nothing" else sum(between),
     )
 
 

@@ -77,8 +77,8 @@ def topology(name: str, slices: int = 1) -> Topology:
         raise PlanError(f"There is at least one slice, but {slices} were asked for.")
     if importlib.util.find_spec("libtpu") is None:
         raise PlanError(
-            "Compiling for a TPU takes no TPU, but it takes the package libtpu; install it with `pip install "
-            "oyster-jax[tpu]`."
+            "Compiling for a TPU takes no TPU, but it takes the package libtpu, which is for Linux; install it where "
+            "Oyster lies with `.venv/bin/pip install -c constraints.txt -e '.[tpu]'`."
         )
     from jax.experimental import topologies
 

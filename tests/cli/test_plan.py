@@ -98,7 +98,7 @@ def test_mistakes_that_the_compiler_knows_of_are_told_too(options, sentence, tmp
 def test_without_the_compiler_the_extra_is_named(tmp_path):
     done = plan(TINY, "--topology", "v5e:2x2", folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "pip install oyster-jax[tpu]" in done.stderr
+    assert ".venv/bin/pip install -c constraints.txt -e '.[tpu]'" in " ".join(done.stderr.split())
 
 
 @compiler
