@@ -96,11 +96,13 @@ def test_those_that_are_left_go_on_and_a_number_that_does_not_fit_is_passed_over
     assert [_starts(tmp_path, count) for count in (3, 2, 1)] == [3, 2, 1]
 
 
-def test_one_that_hangs_is_noticed(run):
-    code = """
+@pytest.mark.parametrize("hang", ["time.sleep(60)", "os.kill(os.getpid(), signal.SIGSTOP)"])
+def test_one_that_hangs_is_noticed_and_all_start_again(run, tmp_path, hang):
+    """One that is stopped does not hear SIGTERM either."""
+    code = f"""
     alive()
     if me == 1 and first("hung"):
-        time.sleep(60)
+        {hang}
     until = time.time() + (60 if len(list(folder.glob("start-*"))) <= 3 else 0)
     while time.time() < until:
         alive()
@@ -110,6 +112,7 @@ def test_one_that_hangs_is_noticed(run):
     assert code == 0
     assert len(sentences) == 1
     assert sentences[0].startswith("Process 1 of 3 is silent for")
+    assert _starts(tmp_path, 3) == 6
 
 
 def test_a_mistake_is_not_tried_again(run, tmp_path):

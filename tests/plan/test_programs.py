@@ -114,18 +114,23 @@ def test_a_mesh_divides_what_it_cuts():
 
         one = load_experiment(Path("configs/small.py"))
         found = []
-        for fsdp in (1, 8):
-            mesh = MeshConfig(fsdp=fsdp).build()
+        for fsdp, tensor in ((1, 1), (8, 1), (4, 2)):
+            mesh = MeshConfig(fsdp=fsdp, tensor=tensor).build()
             program = training(one, dataclasses.replace(one.dynamics_training, batch=32), mesh)
             sizes = {name: bytes_on_device(tree) for name, tree in program.arguments.items()}
             found.append(sizes | {"gradients": program.gradients, "activations": program.activations})
         """
     )
-    whole, cut = found
+    whole, cut, shared = found
     for name in ("parameters", "average", "optimizer", "gradients"):
         assert cut[name] == pytest.approx(whole[name] / 8, rel=0.05)
-    assert cut["batch"] == whole["batch"]
+        assert shared[name] == pytest.approx(whole[name] / 8, rel=0.05)
+    assert cut["batch"] == whole["batch"] == shared["batch"] / 2
     assert cut["activations"] == whole["activations"]
+    # Two devices share twice as many windows: of each of them one half of the streams, and all of the last norm.
+    one = experiment("small")
+    last = (4 + 4 + 2) * one.dynamics_training.window * one.dynamics.coarse * one.dynamics.features
+    assert shared["activations"] == pytest.approx(whole["activations"] + 4 * last, rel=0.03)
 
 
 def test_a_batch_that_does_not_come_out_even_is_refused():
