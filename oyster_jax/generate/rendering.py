@@ -16,6 +16,7 @@ from oyster_jax.data.manifest import Manifest, Shard, digest, read_manifest, wri
 from oyster_jax.generate.errors import GenerateError
 from oyster_jax.generate.layout import Axes, array_layout, describe_again, write_array
 from oyster_jax.generate.writer import open_array, write_file
+from oyster_jax.parallel.distributed import alive, once, wait_until
 from oyster_jax.typing import Array, Frame, Latent, Params
 
 #: `draw(params, latent)` → the frame that it shows.
@@ -30,6 +31,8 @@ def render_latents(
     progress: Callable[[int], None] | None = None,
 ) -> EpisodeDataset:
     """Draws the frames of a finished generation; what was drawn before a kill is not drawn again.
+
+    Of several processes each calls it and does its share.
 
     Args:
       draw: pure.
@@ -55,7 +58,7 @@ def render_latents(
         return EpisodeDataset(folder)
     axes = Axes(**{name: request[name] for name in ("episodes", "ticks", "block", "span")})
     layout = array_layout("frames", axes, manifest.spec.frame.shape, "uint8")
-    write_array(folder, layout)
+    once((folder / "frames" / "zarr.json").exists, lambda: write_array(folder, layout))
     store, latents = open_array(folder / "frames"), open_array(folder / "latents")
     lengths = np.concatenate([shard.lengths for shard in manifest.shards]).astype(np.int32)
     drawn = jax.jit(jax.vmap(functools.partial(_drawn, draw), (None, 0, 0, None)))
@@ -66,15 +69,22 @@ def render_latents(
             tick = span * axes.span
             # A file takes its name once it is whole.
             files.append(layout.file(block, span))
-            if not (folder / files[-1]).exists():
+            mine = block % jax.process_count() == jax.process_index()
+            if mine and not (folder / files[-1]).exists():
                 read = np.asarray(latents[first : first + count, tick : tick + ticks].read().result())
                 frames = drawn(params, read, lengths[first : first + count], np.int32(tick))
                 write_file(store, np.s_[first : first + count, tick : tick + ticks], np.asarray(frames)).result()
             done += count * ticks
+            alive()
             if progress is not None:
                 progress(done)
-    describe_again(folder)
-    _describe(folder, manifest, ["zarr.json", "frames/zarr.json", *files])
+
+    def describe() -> None:
+        wait_until(lambda: all((folder / file).exists() for file in files))
+        describe_again(folder)
+        _describe(folder, manifest, ["zarr.json", "frames/zarr.json", *files])
+
+    once(lambda: "frames" in read_manifest(folder).content, describe)
     return EpisodeDataset(folder)
 
 
