@@ -24,6 +24,9 @@ def first(name):
     except FileExistsError:
         return False
 (folder / f"start-{me}-of-{count}-{time.time_ns()}").touch()
+def together():
+    while len(list(folder.glob(f"start-*-of-{count}-*"))) < count:
+        time.sleep(0.01)
 """
 
 
@@ -61,6 +64,7 @@ def test_when_one_is_killed_all_start_again(run, tmp_path, victim):
     code = f"""
     alive()
     if me == {victim} and first("killed"):
+        together()
         os.kill(os.getpid(), signal.SIGKILL)
     if _waits := not (folder / "again").exists() and len(list(folder.glob("start-*"))) <= 3:
         time.sleep(60)
@@ -77,10 +81,12 @@ def test_those_that_are_left_go_on_and_a_number_that_does_not_fit_is_passed_over
     code = """
     alive()
     if me == 1 and first("killed"):
+        together()
         sys.exit(7)
     if count == 3:
         time.sleep(60)
     if count == 2:
+        together()
         sys.exit(2)
     """
     code, sentences = run(code, restart="left")

@@ -79,7 +79,7 @@ def test_what_a_killed_writer_left_is_cleaned_up(world, tmp_path, often):
 def test_a_session_that_is_being_lived_in_does_not_look_damaged(world, tmp_path, monkeypatch):
     monkeypatch.setattr(journal, "LOG_SECONDS", 0.0)
     with world.session(tmp_path / "s", seed=3, max_duration=1e6) as session:
-        live = threading.Thread(target=session.run, args=("noop", 400))
+        live = threading.Thread(target=session.run, args=("noop", 120))
         live.start()
         while live.is_alive():
             assert not Archive(tmp_path / "s", write=False).problems

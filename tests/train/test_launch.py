@@ -4,13 +4,15 @@ import sys
 
 import pytest
 
+from tests.parallel.devices import QUICKLY
 from tests.session.torture import tool
 
 pytest.importorskip("procgen_gym", reason="the simulator has no wheel for this Python")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are found under /proc")
-def test_a_run_that_is_killed_and_stopped_gives_the_losses_of_one_that_is_not(tmp_path, capsys):
+def test_a_run_that_is_killed_and_stopped_gives_the_losses_of_one_that_is_not(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", QUICKLY)
     torture = tool("torture_launch")
     steps = ("--tokenizer-training.steps", "40", "--dynamics-training.steps", "12")
     fine = torture.torture(

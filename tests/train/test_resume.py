@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.parallel.devices import QUICKLY
+
 pytest.importorskip("procgen_gym", reason="the simulator has no wheel for this Python")
 
 CONFIG = Path(__file__).with_name("tiny_coinrun.py")
@@ -54,7 +56,8 @@ def _losses(metrics: Path) -> dict[int, tuple[float, float]]:
     return {record["step"]: (record["loss"], record["gradient_norm"]) for record in records}
 
 
-def test_a_killed_run_gives_the_losses_of_an_undisturbed_one(tmp_path: Path) -> None:
+def test_a_killed_run_gives_the_losses_of_an_undisturbed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XLA_FLAGS", QUICKLY)
     data, calm, disturbed = tmp_path / "data", tmp_path / "calm", tmp_path / "disturbed"
     _finish(_start(calm, data))
     for stage, lines in (("tokenizer", 6), ("tokenizer", 11), ("dynamics", 3), ("dynamics", 10)):
