@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from oyster_jax.parallel.distributed import Cluster
+
 if TYPE_CHECKING:
     from oyster_jax.data.dataset import EpisodeDataset
     from oyster_jax.worlds.world import World
+
+#: Exit codes after SIGTERM and after Ctrl-C.
+STOPPED, INTERRUPTED = 143, 130
+
+_ALONE = Cluster()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,23 +59,28 @@ class Config:
     """Ticks that share a file; what is held in memory grows with blocks and spans, not with episodes."""
     devices: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """On a CPU, how many devices it is taken for: one a core unless given. The bytes stay the same."""
+    cluster: Cluster = _ALONE
+    """The processes of this generation; found in the environment of `oyster launch`, SLURM and GKE unless given."""
 
 
 def main(config: Config) -> int:
     """Generates or renders, and says what was written."""
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"Loading world {config.world} …")
     from oyster_jax.cli.opening import open_world, split_cpu
+    from oyster_jax.parallel.distributed import Terminated, join, leads, terminable
 
     split_cpu(config.devices)
-    world = open_world(config.world)
+    join(config.cluster)
+    console = Console(highlight=False, soft_wrap=True, quiet=not leads())
+    console.print(f"Loading world {config.world} …")
     try:
-        dataset = _render(world, config) if config.render else _generate(world, config)
-    except KeyboardInterrupt:
+        with terminable():
+            world = open_world(config.world)
+            dataset = _render(world, config) if config.render else _generate(world, config)
+    except KeyboardInterrupt as stopped:
         console.print(f"Stopped. What is done stays in {config.out}; the same command goes on with it.")
-        return 130
+        return STOPPED if isinstance(stopped, Terminated) else INTERRUPTED
     size = sum(shard.bytes for shard in dataset.manifest.shards)
     console.print(
         f"{config.out} holds {dataset.frames:,} ticks of {len(dataset):,} episodes in {size / 2**20:,.1f} MiB "
@@ -113,9 +125,11 @@ def _progress(what: str, total: int | None) -> Iterator:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from oyster_jax.parallel.distributed import leads
+
     speed = TextColumn("{task.fields[rate]:,.0f} frames/s")
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    bar = Progress(*columns, console=Console(stderr=True, quiet=not leads()), transient=True)
     task = bar.add_task(what, total=total, rate=0.0)
 
     def update(done: int, before: int = 0) -> None:

@@ -43,8 +43,9 @@ def split_cpu(devices: int | None) -> None:
     """
     if devices is not None and devices < 1:
         raise UsageError(f"--devices must be at least 1, but was {devices}.")
-    # Whoever tells XLA itself is not overruled.
-    if devices is None and DEVICES_FLAG in os.environ.get("XLA_FLAGS", ""):
+    # Whoever tells XLA itself is not overruled, nor is a launcher.
+    told = DEVICES_FLAG in os.environ.get("XLA_FLAGS", "") or "JAX_NUM_CPU_DEVICES" in os.environ
+    if devices is None and told:
         return
     try:
         jax.config.update("jax_num_cpu_devices", devices or cores())

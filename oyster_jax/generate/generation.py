@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +26,20 @@ from oyster_jax.data.manifest import ARRAYS, MANIFEST, TRAINING, Manifest, Prove
 from oyster_jax.generate.devices import Blocks, of_blocks
 from oyster_jax.generate.episodes import Kept
 from oyster_jax.generate.errors import GenerateError
+from oyster_jax.generate.journal import finished
 from oyster_jax.generate.layout import CHUNK_TICKS, ArrayLayout, Axes, array_layout
 from oyster_jax.generate.policies import Policy, policy_digest
 from oyster_jax.generate.starts import Starts
 from oyster_jax.generate.states import STARTS, state_bytes, state_leaves, words
 from oyster_jax.generate.writer import Writer, check_folder, complete, settle
 from oyster_jax.models.heads import ENTITY_FIELDS
+from oyster_jax.parallel.distributed import alive, leads, once, wait_until
 from oyster_jax.typing import Array, Params
 
-#: Called with the frames generated so far, those of an earlier run included, and those of that alone.
+#: Seconds between looks at what other processes have yet to write.
+PAUSE = 1.0
+
+#: Called with the frames generated so far, by all processes and earlier runs, and with those of earlier runs alone.
 type Progress = Callable[[int, int], None]
 
 
@@ -136,10 +141,11 @@ def generate(
         process = jax.process_index()
         with Writer(out, layouts, config.axes, request, process=process) as writer:
             compute(writer, blocks, config, progress or (lambda *_: None))
-        _meet("generated")
-        if process == 0:
-            _finish(model.spec, policy, config, origin, request, layouts, out)
-        _meet("described")
+        finish = functools.partial(_finish, model.spec, policy, config, origin, request, layouts, out)
+        once((out / MANIFEST).exists, finish)
+    elif leads():
+        # Of a run that was killed after its last word.
+        settle(out)
     return EpisodeDataset(out)
 
 
@@ -156,7 +162,7 @@ def compute(writer: Writer, blocks: Blocks, config: GenerateConfig, progress: Pr
     missing = [
         block for block in range(jax.process_index(), axes.blocks, jax.process_count()) if block not in writer.done
     ]
-    before = done = sum(axes.episodes_of(block) for block in writer.done) * axes.ticks
+    before = done = _frames(axes, writer.done)
     progress(done, before)
     for first in range(0, len(missing), blocks.count):
         chosen = missing[first : first + blocks.count]
@@ -174,7 +180,16 @@ def compute(writer: Writer, blocks: Blocks, config: GenerateConfig, progress: Pr
                 rows |= ends
             writer.put(chosen, functools.partial(_fetched, rows), span=number, last=last)
             done += sum(axes.episodes_of(block) for block in chosen) * ticks
+            alive()
             progress(done, before)
+        if jax.process_count() > 1 and leads():
+            mine = set(missing[: first + blocks.count])
+            done = before + _frames(axes, mine | (finished(writer.folder).keys() - writer.done))
+            progress(done, before)
+
+
+def _frames(axes: Axes, blocks: Iterable[int]) -> int:
+    return sum(axes.episodes_of(block) for block in blocks) * axes.ticks
 
 
 def indices_of(chosen: list[int], count: int, axes: Axes) -> Int32[np.ndarray, "blocks episodes"]:
@@ -230,9 +245,11 @@ def _finish(
     layouts: Mapping[str, ArrayLayout],
     out: Path,
 ) -> None:
+    if jax.process_count() > 1:
+        wait_until(lambda: len(finished(out)) == config.axes.blocks, PAUSE)
     shards = complete(out, config.axes)
     if shards is None:
-        raise GenerateError(f"{out} lacks blocks that another process was to write; give the same command again.")
+        raise GenerateError(f"{out} lacks files that were written before; give the same command again.")
     content = [name for name in ("actions", "rewards", "terminals", "frames", "latents") if name in layouts]
     # Tables of entities are those of a recording, where it is known how the world's own lie in its levels.
     recorded = "entities" in layouts and "camera" in layouts and follows_agent(spec)
@@ -250,11 +267,3 @@ def _finish(
     )
     write_manifest(out, Manifest(provenance=provenance, content=tuple(content), shards=tuple(shards), storage=ARRAYS))
     settle(out)
-
-
-def _meet(where: str) -> None:
-    """Waits for the other processes."""
-    if jax.process_count() > 1:
-        from jax.experimental import multihost_utils
-
-        multihost_utils.sync_global_devices(where)

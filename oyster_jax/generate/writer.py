@@ -20,6 +20,7 @@ from oyster_jax.generate import journal
 from oyster_jax.generate.errors import GenerateError
 from oyster_jax.generate.journal import Journal
 from oyster_jax.generate.layout import ArrayLayout, Axes, write_group
+from oyster_jax.parallel.distributed import once
 
 #: Jobs that may wait while one is written; each holds the arrays of one span of as many blocks as there are devices.
 WAITING = 1
@@ -60,8 +61,7 @@ class Writer:
         check_folder(folder, request)
         folder.mkdir(parents=True, exist_ok=True)
         self._journal = Journal(folder, process)
-        if not (folder / "zarr.json").exists():
-            write_group(folder, arrays, axes, {"request": request})
+        once((folder / "zarr.json").exists, lambda: write_group(folder, arrays, axes, {"request": request}))
         #: Blocks that need not be computed any more.
         self.done = frozenset(journal.finished(folder))
         self._stores = {name: open_array(folder / name) for name in arrays}

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -141,9 +141,19 @@ def once(done: Callable[[], bool], do: Callable[[], Any]) -> None:
         if not done():
             do()
         return
+    wait_until(done)
+
+
+def wait_until(done: Callable[[], bool], pause: float = PAUSE) -> None:
+    """Waits for what other processes do, giving signs of life.
+
+    Args:
+      done: looks at files that all processes see.
+      pause: seconds between looks.
+    """
     while not done():
         alive()
-        time.sleep(PAUSE)
+        time.sleep(pause)
 
 
 def on_host(tree: Any) -> Any:
@@ -160,6 +170,28 @@ def alive() -> None:
     """Gives a sign of life to whoever launched this process, if anybody did."""
     if sign := os.environ.get(SIGN):
         Path(sign).touch()
+
+
+class Terminated(KeyboardInterrupt):
+    """This program was told to end (SIGTERM)."""
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """Lets SIGTERM raise `Terminated`, for work that needs no last save; with many processes JAX would hold it back."""
+
+    def hear(_number: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    try:
+        before = signal.signal(signal.SIGTERM, hear)
+    except ValueError:  # not the main thread: whoever has that decides
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class StopRequest:

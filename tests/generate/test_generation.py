@@ -228,17 +228,6 @@ def test_the_manifest_tells_where_episodes_come_from(whole):
     assert json.loads((whole.folder / MANIFEST).read_text())["frames"] == EPISODES * TICKS
 
 
-def test_several_processes_share_the_blocks(run, whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(generation, "_meet", lambda _: None)
-    monkeypatch.setattr(jax, "process_count", lambda: 2)
-    monkeypatch.setattr(jax, "process_index", lambda: 1)
-    with pytest.raises(Exception, match="unfinished generation"):
-        run(tmp_path)
-    monkeypatch.setattr(jax, "process_index", lambda: 0)
-    run(tmp_path)
-    assert contents(tmp_path) == contents(whole.folder)
-
-
 def test_a_copy_of_a_generation_is_one(run, whole, tmp_path):
     shutil.copytree(whole.folder, tmp_path / "copy")
     assert dataclasses.asdict(run(tmp_path / "copy").manifest) == dataclasses.asdict(whole.manifest)
