@@ -43,6 +43,8 @@ def main(config: Config) -> int:
         raise UsageError(f"The player needs the package {error.name}; install oyster-jax[play].") from error
     if config.watch and config.session is None:
         raise UsageError("--watch is for a session that somebody plays; name it with --session.")
+    if config.seconds <= 0:
+        raise UsageError(f"--seconds must be more than 0, but was {config.seconds:g}.")
     with Client(config.url, config.token) as client:
         session = config.session or _linked(config.url) or _begun(client, config)
         with client.play(session, "spectator" if config.watch else "player") as stream:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from oyster_jax.cli.clip import check_clip
 from oyster_jax.cli.cores import use_one_core
 from oyster_jax.cli.errors import UsageError
 
@@ -51,6 +52,8 @@ def main(config: Config) -> int:
         raise UsageError("--terminal is for a person and --demo is for none; give one of them.")
     if config.out is not None and not config.demo:
         raise UsageError("--out names the clip that --demo writes; give both.")
+    if config.out is not None:
+        check_clip(config.out)
     use_one_core()
     print(f"Loading the learned world {config.world} …", flush=True)
     if config.terminal:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import tyro
 
+from oyster_jax.cli.clip import check_clip
 from oyster_jax.cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,10 +93,7 @@ def main(config: Config) -> int:
 
 
 def _check(config: Config) -> None:
-    from oyster_jax.frames import CLIP_ENDINGS
-
-    if config.out.suffix not in CLIP_ENDINGS:
-        raise UsageError(f"A clip ends in {', '.join(CLIP_ENDINGS)}, but --out '{config.out}' does not.")
+    check_clip(config.out)
     if config.actions is not None and (config.policy is not None or config.ticks is not None):
         raise UsageError("--actions says who acts and how long; leave out --policy and --ticks.")
     if config.compare and (config.prompt_dir is None or config.actions is not None or config.policy is not None):

@@ -9,6 +9,9 @@ import numpy as np
 #: The action id of a tick whose action is unknown (recordings without labels).
 UNLABELLED = -1
 
+#: Ticks of a script of actions; more were a slip of the hand, and would fill the memory.
+LONGEST = 10_000_000
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FrameSpec:
@@ -89,14 +92,17 @@ class ActionSpec:
           int32 `[ticks]`.
 
         Raises:
-          ValueError: an action is unknown or a count is not a positive number.
+          ValueError: an action is unknown, a count is not a positive number, or there are more than `LONGEST` ticks.
         """
         ids: list[int] = []
         for part in filter(None, (part.strip() for part in text.split(","))):
             name, star, count = part.partition("*")
             if star and (not count.strip().isdigit() or int(count) < 1):
                 raise ValueError(f"'{part}' is not an action with a count; write it as in 'right*30'.")
-            ids += [self.parse(name)] * (int(count) if star else 1)
+            ticks = int(count) if star else 1
+            if len(ids) + ticks > LONGEST:
+                raise ValueError(f"'{part}' makes a list of more than {LONGEST:,} actions; give fewer.")
+            ids += [self.parse(name)] * ticks
         if not ids:
             raise ValueError("The list of actions is empty; write it as in 'right*30,right+jump*6'.")
         return np.asarray(ids, np.int32)

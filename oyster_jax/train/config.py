@@ -37,6 +37,8 @@ class TrainConfig:
     wandb_project: str | None = None
 
     def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"A stage trains for at least one step, but {self.steps} were asked for.")
         if self.accumulate < 1 or self.batch % self.accumulate:
             raise ValueError(
                 f"A batch of {self.batch} windows cannot go through the model in {self.accumulate} equal parts; choose "

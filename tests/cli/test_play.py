@@ -237,6 +237,7 @@ def test_the_player_says_what_it_does_serves_its_page_and_ends_on_ctrl_c(folder,
         (["--terminal"], "no terminal to play in"),
         (["--terminal", "--demo"], "one of them"),
         (["--out", "clip.mp4"], "--demo"),
+        (["--demo", "--out", "clip.txt"], "A clip ends in .mp4"),
         (["--port", "70000"], "choose another --port"),
     ],
 )

@@ -150,6 +150,8 @@ found |= {"parts": train(parts, alone, 4)[0], "parts on 8": train(parts, MeshCon
 def test_rows_that_do_not_come_out_even_are_refused():
     mesh = MeshConfig().build()
     check_rows(TrainConfig(steps=1, batch=12, window=1, accumulate=3), mesh)
+    with pytest.raises(ValueError, match="at least one step, but -5"):
+        TrainConfig(steps=-5, batch=12, window=1)
     with pytest.raises(ValueError, match="cannot go through the model in 5 equal parts"):
         TrainConfig(steps=1, batch=12, window=1, accumulate=5)
     sentence = on_eight_devices(
