@@ -126,6 +126,7 @@ def test_given_actions_may_follow_a_recording(run, recording, tmp_path):
         (["--actions", "fly*3"], "no action 'fly'"),
         (["--actions", ""], "empty"),
         (["--actions", "15"], "0 to 14"),
+        (["--actions", "right*99999999999"], "more than 10,000,000 actions"),
         (["--actions", "right", "--policy", "random"], "--policy"),
         (["--out", "clip.gif"], ".webp"),
         (["--steps", "3"], "divide"),
