@@ -11,7 +11,7 @@ from typing import Any
 import torture_runs
 from torture_meshes import differences
 
-from oyster_jax.parallel.supervisor import STOPPED
+from oyster_jax.parallel.distributed import STOPPED
 
 #: Seconds without a step after which the launcher takes a process for hung.
 SILENCE = 100

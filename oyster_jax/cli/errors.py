@@ -1,4 +1,7 @@
-"""What a verb raises about its own options."""
+"""What a verb raises about its own options, and how it ends after Ctrl-C."""
+
+#: Exit code after Ctrl-C.
+INTERRUPTED = 130
 
 
 class UsageError(ValueError):

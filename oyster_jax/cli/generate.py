@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from oyster_jax.parallel.distributed import Cluster
+from oyster_jax.cli.errors import INTERRUPTED
+from oyster_jax.parallel.distributed import ALONE, STOPPED, Cluster
 
 if TYPE_CHECKING:
     from oyster_jax.data.dataset import EpisodeDataset
     from oyster_jax.worlds.world import World
-
-#: Exit codes after SIGTERM and after Ctrl-C.
-STOPPED, INTERRUPTED = 143, 130
-
-_ALONE = Cluster()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,7 +55,7 @@ class Config:
     """Ticks that share a file; what is held in memory grows with blocks and spans, not with episodes."""
     devices: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """On a CPU, how many devices it is taken for: one a core unless given. The bytes stay the same."""
-    cluster: Cluster = _ALONE
+    cluster: Cluster = ALONE
     """The processes of this generation; found in the environment of `oyster launch`, SLURM and GKE unless given."""
 
 

@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from oyster_jax.cli.errors import INTERRUPTED
+
 #: The verbs in the order in which people meet them; each is a module beside this one.
 VERBS = {
     "play": "Plays a learned world in the browser, or in the terminal, or lets a script play it.",
@@ -26,7 +28,6 @@ VERBS = {
 }
 
 MISTAKE = 2
-INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

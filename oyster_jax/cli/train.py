@@ -13,19 +13,14 @@ import tyro
 
 from oyster_jax.cli.command import command
 from oyster_jax.cli.errors import UsageError
-from oyster_jax.parallel.distributed import Cluster
+from oyster_jax.parallel.distributed import ALONE, STOPPED, Cluster
 
 if TYPE_CHECKING:
     from oyster_jax.train.experiment import ExperimentConfig
     from oyster_jax.typing import Params
 
-#: The exit code of a run that was told to end (SIGTERM) and has saved all: give the same command again.
-STOPPED = 143
-
 #: Where in a run's folder its finished world is.
 WORLD = "world"
-
-_ALONE = Cluster()
 
 _USAGE = "oyster train CONFIG.py [OPTIONS]"
 
@@ -38,7 +33,7 @@ class Config:
     run: Path | None = None
     data: Path | None = None
     init_from: str | None = None
-    cluster: Cluster = _ALONE
+    cluster: Cluster = ALONE
 
 
 def parse(arguments: Sequence[str], prog: str) -> Config:
@@ -181,7 +176,7 @@ def _options(experiment: "ExperimentConfig") -> Any:
         run: Path | None = None,
         data: Path | None = None,
         init_from: str | None = None,
-        cluster: Cluster = _ALONE,
+        cluster: Cluster = ALONE,
     ) -> Config:
         """Trains a world; options override the fields of the configuration file.
 

@@ -19,6 +19,9 @@ from jax.experimental import multihost_utils
 #: Seconds without a word after which a process counts as dead, and with it the run.
 SILENCE = 10
 
+#: The exit code of a program that was told to end (SIGTERM) and has saved all: give the same command again.
+STOPPED = 143
+
 #: Seconds between looks at what another process is to finish first.
 PAUSE = 0.2
 
@@ -58,6 +61,10 @@ class Cluster:
     def given(self) -> bool:
         """Whether it says anything."""
         return self.processes is not None
+
+
+#: Nothing said of other processes: they are found in the environment, if there are any.
+ALONE = Cluster()
 
 
 def found_in(environment: Mapping[str, str]) -> Cluster:

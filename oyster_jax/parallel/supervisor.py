@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
-from oyster_jax.parallel.distributed import launched
+from oyster_jax.parallel.distributed import STOPPED, launched
 
 #: Seconds between looks, and seconds that processes get to end after another has died: they cannot save any more.
 PAUSE, MERCY = 0.2, 2.0
@@ -24,8 +24,8 @@ PAUSE, MERCY = 0.2, 2.0
 #: Times in a row that a start may fail before anything has been done.
 FAILED_STARTS = 3
 
-#: Exit codes of a program: a user's mistake, which starting again does not mend; told to end, and all is saved.
-MISTAKE, STOPPED = 2, 143
+#: Exit code of a program after a user's mistake, which starting again does not mend.
+MISTAKE = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

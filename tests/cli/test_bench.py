@@ -1,5 +1,6 @@
 import functools
 import json
+from pathlib import Path
 
 import jax
 import pytest
@@ -133,7 +134,7 @@ def test_training_is_measured_beside_the_peak(part, tmp_path, capsys, monkeypatc
         (("levers", "--rounds", 0), "--rounds must be at least one"),
         (("generate", "--rounds", 0), "--rounds must be at least one"),
         (("compare", "no-file", "no-file"), "no-file"),
-        (("train-dynamics", "no-file.py"), "no-file.py; give one such as"),
+        (("train-dynamics", "no-file.py"), f"There is no configuration file {Path('no-file.py').absolute()}"),
         (("train-tokenizer", "--updates", 0), "At least one update"),
     ],
 )
