@@ -29,12 +29,12 @@ from oyster_jax.data.manifest import HELD_OUT
 from oyster_jax.evaluate.judge import load_judge, save_judge
 from oyster_jax.evaluate.machine import machine, versions
 from oyster_jax.files import write_whole
-from oyster_jax.serve.stage import PROMPTS, Moment, write_moment
 from oyster_jax.train.checkpoint import CheckpointError
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.judge import judge_accuracy
 from oyster_jax.train.stages import finished, finished_judge
+from oyster_jax.worlds.moments import RecordedMoment, write_moments
 from oyster_jax.worlds.record import RECORD, read_record
 from oyster_jax.worlds.registry import load
 from oyster_jax.worlds.storage import save_world
@@ -184,18 +184,13 @@ def add_figures(command: Figures) -> Path:
 
 def add_moments(command: Moments) -> Path:
     """Writes the moments, named after their titles; returns their folder."""
-    dataset, folder = EpisodeDataset(command.data), command.world / PROMPTS
+    dataset = EpisodeDataset(command.data)
     if (split := dataset.manifest.provenance.split) != HELD_OUT:
         raise ValueError(f"{command.data} holds {split} levels, which the world knows; record held-out ones.")
-    moments = dict(_moment(dataset, each, command.ticks) for each in command.at)
-    for path in folder.glob("*.npz"):
-        path.unlink()
-    for order, (name, moment) in enumerate(moments.items(), 1):
-        write_moment(folder / f"{order}-{name}.npz", moment)
-    return folder
+    return write_moments(command.world, dict(_moment(dataset, each, command.ticks) for each in command.at))
 
 
-def _moment(dataset: EpisodeDataset, text: str, ticks: int) -> tuple[str, Moment]:
+def _moment(dataset: EpisodeDataset, text: str, ticks: int) -> tuple[str, RecordedMoment]:
     """Returns the moment that `EPISODE:TICK:TITLE` tells of, and its name."""
     found = re.fullmatch(r"(\d+):(\d+):(.*\w.*)", text)
     if found is None:
@@ -208,7 +203,7 @@ def _moment(dataset: EpisodeDataset, text: str, ticks: int) -> tuple[str, Moment
         raise ValueError("The recording holds no frames, so that there is nothing to show.")
     frames, actions = shown.frames[first : last + 1], shown.actions[first:last]
     name = re.sub(r"\W+", "-", title.lower()).strip("-")
-    return name, Moment(title=title, frames=frames, actions=actions)
+    return name, RecordedMoment(title=title, frames=frames, actions=actions)
 
 
 def _experiment(path: Path) -> ExperimentConfig:

@@ -1,5 +1,6 @@
 """`oyster play`: a learned world in the browser, in the terminal, or as a clip that a script plays."""
 
+import contextlib
 import dataclasses
 import importlib.util
 import os
@@ -12,8 +13,11 @@ import tyro
 from oyster_jax.cli.clip import check_clip
 from oyster_jax.cli.cores import use_one_core
 from oyster_jax.cli.errors import UsageError
+from oyster_jax.worlds.registry import find
 
 if TYPE_CHECKING:
+    import socket
+
     from oyster_jax.serve.server import Server
     from oyster_jax.worlds.world import World
 
@@ -54,13 +58,14 @@ def main(config: Config) -> int:
         raise UsageError("--out names the clip that --demo writes; give both.")
     if config.out is not None:
         check_clip(config.out)
+    find(config.world)
     use_one_core()
-    print(f"Loading the learned world {config.world} …", flush=True)
     if config.terminal:
         return _in_terminal(config)
     if config.demo:
         from oyster_jax.cli.demo import demo
 
+        _tell_loading(config)
         demo(config.world, config.steps, config.seed, config.out)
         _next_steps(config, config.seed)
         return 0
@@ -71,19 +76,31 @@ def _in_browser(config: Config) -> int:
     from oyster_jax.cli import serve
     from oyster_jax.serve.services import ServeConfig
 
-    stages = serve.opened((config.world,), config.steps)
+    with contextlib.closing(_bound(config.port)) as bound:
+        url = serve.address("127.0.0.1", bound)
+        _tell_loading(config)
+        stages = serve.opened((config.world,), config.steps)
+        print(f"Compiling {_parameters(stages[0].world)} (takes some seconds, less the next time) …", flush=True)
+        settings = ServeConfig(data=config.data or serve.data_folder())
+        server: Server = serve.made(settings, stages, lambda: _tell(url, config.browser))
+        return serve.run(server, bound)
+
+
+def _bound(port: int | None) -> "socket.socket":
+    from oyster_jax.cli import serve
+
     try:
-        bound = serve.bind("127.0.0.1", serve.PORT if config.port is None else config.port)
+        return serve.bind("127.0.0.1", serve.PORT if port is None else port)
     except UsageError:
-        if config.port is not None:
+        if port is not None:
             raise
-        bound = serve.bind("127.0.0.1", 0)
-        print(f"Port {serve.PORT} is taken; the page is at port {bound.getsockname()[1]} instead.", flush=True)
-    url = serve.address("127.0.0.1", bound)
-    print(f"Compiling {_parameters(stages[0].world)} (takes some seconds, less the next time) …", flush=True)
-    settings = ServeConfig(data=config.data or serve.data_folder())
-    server: Server = serve.made(settings, stages, lambda: _tell(url, config.browser))
-    return serve.run(server, bound)
+    bound = serve.bind("127.0.0.1", 0)
+    print(f"Port {serve.PORT} is taken; the page is at port {bound.getsockname()[1]} instead.", flush=True)
+    return bound
+
+
+def _tell_loading(config: Config) -> None:
+    print(f"Loading the learned world {config.world} …", flush=True)
 
 
 def _tell(url: str, browser: bool) -> None:
@@ -118,6 +135,7 @@ def _in_terminal(config: Config) -> int:
     from oyster_jax.cli.player import Player
     from oyster_jax.cli.terminal import Terminal
 
+    _tell_loading(config)
     world = open_world(config.world, config.steps)
     print(f"Compiling {_parameters(world)} (takes some seconds, less the next time) …", flush=True)
     state = world.reset(config.seed)

@@ -49,13 +49,17 @@ class Config:
 
 def main(config: Config) -> int:
     """Serves until the process is interrupted."""
-    names = ", ".join(config.world)
-    print(f"Loading {names} …", flush=True)
-    stages = opened(config.world, config.steps)
-    bound = bind(config.host, config.port)
-    server = made(served(config), stages, lambda: _tell(server, config, bound))
-    print("Compiling (takes some seconds, less the next time) …", flush=True)
-    return run(server, bound)
+    from oyster_jax.worlds.registry import find
+
+    for name in config.world:
+        find(name)
+    settings = served(config)
+    with contextlib.closing(bind(config.host, config.port)) as bound:
+        print(f"Loading {', '.join(config.world)} …", flush=True)
+        stages = opened(config.world, config.steps)
+        server = made(settings, stages, lambda: _tell(server, config, bound))
+        print("Compiling (takes some seconds, less the next time) …", flush=True)
+        return run(server, bound)
 
 
 def served(config: Config) -> "ServeConfig":

@@ -90,18 +90,21 @@ def main(config: Config) -> int:
             raise
         raise UsageError(str(error)) from error
     if leads():
-        print(f"Finished: {folder}. Play it: {command()} play --world {_stored(experiment, learned, folder)}")
+        world = _stored(experiment, learned, folder, config.data or stages.data_folder(experiment, folder))
+        print(f"Finished: {folder}. Play it: {command()} play --world {world}")
     return 0
 
 
-def _stored(experiment: "ExperimentConfig", params: "Params", folder: Path) -> Path:
-    """Makes the run's finished world one that can be loaded, and returns its folder."""
+def _stored(experiment: "ExperimentConfig", params: "Params", folder: Path, data: Path) -> Path:
+    """Makes the run's finished world one that can be loaded, with moments of its recording; returns its folder."""
     from oyster_jax.evaluate.machine import versions
+    from oyster_jax.worlds.moments import draw_moments, write_moments
     from oyster_jax.worlds.storage import save_world
 
     training = {"config": dataclasses.asdict(experiment), "seed": experiment.seed, "versions": versions()}
     about = {"name": experiment.network.spec.name, "licence": experiment.recording.source.licence}
     save_world(folder / WORLD, experiment.network, params, about | {"training": training, "figures": {}})
+    write_moments(folder / WORLD, draw_moments(data, experiment.network.spec))
     return folder / WORLD
 
 

@@ -16,7 +16,7 @@ from oyster_jax.generate.branches import Whole, kept_for, measured, row_shapes
 from oyster_jax.generate.design import Design
 from oyster_jax.generate.journal import Journal, finished
 from oyster_jax.generate.study_files import describe, labels_of, layouts_of, request_of, write_unit
-from oyster_jax.generate.writer import check_folder, open_array
+from oyster_jax.generate.writer import check_folder, clear_left_over, open_array
 from oyster_jax.parallel import rules
 from oyster_jax.parallel.batch import sharded
 from oyster_jax.parallel.mesh import MeshConfig
@@ -74,6 +74,7 @@ def run(
                     told += len(design.chunk(chunk)) * count
                 if progress is not None:
                     progress(told, design.rollouts)
+        clear_left_over(out)
     finally:
         journal.close()
 

@@ -27,11 +27,20 @@ def layouts_of(design: Design) -> dict[str, ArrayLayout]:
     """Returns the arrays of all measures, by name.
 
     Raises:
-      ValueError: a measure does not name all of its axes.
+      ValueError: a measure does not name all of its axes, or has others in one world than in another.
     """
-    found, rows = {}, row_shapes(design.whole(0, 0), design.block)
+    found, (rows, *others) = (
+        {},
+        [row_shapes(design.whole(world, 0), design.block) for world in range(len(design.worlds))],
+    )
     for name, measure in design.measures.items():
         result = jax.eval_shape(measure.of, rows, rows)
+        for other in others:
+            if (differs := jax.eval_shape(measure.of, other, other)) != result:
+                raise ValueError(
+                    f"Measure '{name}' returns {list(result.shape[1:])} in one of the worlds and "
+                    f"{list(differs.shape[1:])} in another; study them apart, or measure what they have in common."
+                )
         shape = result.shape[1:]
         if result.shape[:1] != (design.block,) or len(measure.dimensions) != len(shape):
             raise ValueError(

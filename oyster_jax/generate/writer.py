@@ -164,14 +164,19 @@ def complete(folder: Path, axes: Axes) -> list[Shard] | None:
     found = journal.finished(folder)
     if len(found) < axes.blocks:
         return None
-    for path in [path for pattern in _LEFT_OVER for path in folder.rglob(pattern)]:
-        path.unlink()
+    clear_left_over(folder)
     described = sorted([folder / "zarr.json", *folder.glob("*/zarr.json"), folder / "episode/c/0", folder / "tick/c/0"])
     own = [
         Shard(name=path.relative_to(folder).as_posix(), bytes=path.stat().st_size, sha256=digest(path), lengths=())
         for path in described
     ]
     return own + [shard for block in range(axes.blocks) for shard in found[block]]
+
+
+def clear_left_over(folder: Path) -> None:
+    """Removes what is left of files over which a process was killed."""
+    for path in [path for pattern in _LEFT_OVER for path in folder.rglob(pattern)]:
+        path.unlink()
 
 
 def settle(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import io
 import re
 from pathlib import Path
 
@@ -10,30 +9,15 @@ import numpy as np
 
 from oyster_jax.serve.pictures import png
 from oyster_jax.serve.resources import Prompt, WorldCard
+from oyster_jax.worlds.moments import RecordedMoment, read_moments
 from oyster_jax.worlds.record import CARD
 from oyster_jax.worlds.together import Together
 from oyster_jax.worlds.world import World
 
-PROMPTS = "prompts"
 PREVIEW = "preview.png"
 #: Of the dream that a card shows, and after how many ticks: the first frames of a dream are smeared.
 _PREVIEW_SEED, _PREVIEW_TICKS = 7, 30
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Moment:
-    """A recorded moment to begin from.
-
-    Attributes:
-      title: what it shows, for people.
-      frames: uint8 `[ticks, height, width, 3]`.
-      actions: int32 `[ticks - 1]`, those between.
-    """
-
-    title: str
-    frames: np.ndarray
-    actions: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -90,15 +74,9 @@ class Stage:
         return png(self.world.render(state))
 
     @functools.cached_property
-    def moments(self) -> dict[str, Moment]:
+    def moments(self) -> dict[str, RecordedMoment]:
         """The recorded moments that come with the world, by name."""
-        found = {}
-        for path in sorted((self.folder / PROMPTS).glob("*.npz")) if self.folder else ():
-            with np.load(path) as arrays:
-                found[path.stem] = Moment(
-                    title=str(arrays["title"]), frames=arrays["frames"], actions=arrays["actions"]
-                )
-        return found
+        return read_moments(self.folder) if self.folder else {}
 
     @functools.cached_property
     def pictures(self) -> dict[str, bytes]:
@@ -150,14 +128,6 @@ class Stage:
 
     def _address(self, file: str) -> str:
         return f"/v1/worlds/{self.name}/pictures/{file}"
-
-
-def write_moment(path: Path, moment: Moment) -> None:
-    """Writes a recorded moment that ships with a world."""
-    file = io.BytesIO()
-    np.savez_compressed(file, title=np.str_(moment.title), frames=moment.frames, actions=moment.actions)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(file.getvalue())
 
 
 def _card(path: Path | None, name: str) -> tuple[str, str]:

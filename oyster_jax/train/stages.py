@@ -58,8 +58,7 @@ def run(config: ExperimentConfig, folder: Path, data: Path | None = None, init_f
       DatasetError: the recording or the cached latents are damaged, or are another experiment's.
       ValueError: `init_from` has other shapes than the experiment.
     """
-    source = config.recording.source
-    dataset = recorded(config, data or (Path(source.folder) if isinstance(source, Recorded) else folder / "data"))
+    dataset = recorded(config, data or data_folder(config, folder))
     trained = functools.partial(_trained, config, folder)
     params = trained(_begun(_tokenizer_stage(config, dataset), init_from, "tokenizer"), config.tokenizer_training)
     latents = cached(config, params, dataset, folder / "latents")
@@ -112,6 +111,12 @@ def finished_judge(config: ExperimentConfig, folder: Path) -> tuple[JudgeConfig,
         raise CheckpointError(f"The experiment {config.name} trains no judge; give it one in its configuration file.")
     init = functools.partial(inverse_dynamics.init, config.judge.network)
     return config.judge.network, _restored(init, config.judge.training, folder / "judge")
+
+
+def data_folder(config: ExperimentConfig, folder: Path) -> Path:
+    """Returns where the recording of a run is unless one is given: where it came from, or inside the run."""
+    source = config.recording.source
+    return Path(source.folder) if isinstance(source, Recorded) else folder / "data"
 
 
 def recorded(config: ExperimentConfig, folder: Path) -> EpisodeDataset:

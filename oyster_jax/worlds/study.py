@@ -96,8 +96,10 @@ class Study:
         if isinstance(given, Mapping):
             named = dict(given)
         else:
-            several = [given] if isinstance(given, str | os.PathLike | World) else given
+            several = [given] if isinstance(given, str | os.PathLike | World) else list(given)
             named = {world.name if isinstance(world, World) else Path(world).name: world for world in several}
+            if len(named) < len(several):
+                raise GenerateError("Two worlds have one name; give them as {name: world}.")
         return {name: world if isinstance(world, World) else load(world) for name, world in named.items()}
 
     def _design(self, worlds: Mapping[str, World]) -> Design:

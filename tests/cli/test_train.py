@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from oyster_jax.cli.main import main
+from oyster_jax.cli.train import load_experiment
 from oyster_jax.train import stages
+from oyster_jax.worlds.moments import read_moments
 from oyster_jax.worlds.record import read_record
 from tests.cli import tiny
 
@@ -39,6 +41,16 @@ def test_folders_and_a_world_to_begin_from_are_passed_on(asked, tmp_path):
     assert (folder, recording) == (run, data)
     assert read_record(run / "world")["name"] == "coinrun"
     assert set(options["init_from"]) == {"tokenizer", "dynamics"}
+
+
+def test_moments_of_the_recording_come_with_the_finished_world(asked, tmp_path):
+    spec = load_experiment(Path(CONFIG)).network.spec
+    run, data = tmp_path / "run", tiny.record(tmp_path / "data", level=0, spec=spec)
+    assert main(["train", CONFIG, "--run", str(run), "--data", str(data)]) == 0
+    assert len(asked) == 1
+    moments = read_moments(run / "world")
+    assert len(moments) == 6
+    assert all(moment.frames.shape == (8, 64, 64, 3) for moment in moments.values())
 
 
 def test_options_of_a_file_are_listed(capsys):

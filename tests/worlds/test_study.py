@@ -130,6 +130,7 @@ def test_killed_and_gone_on_with_nothing_is_measured_twice(world, stored_world, 
             assert process.poll() is None, "The study ended before it could be killed."
             time.sleep(0.005)
         process.kill()
+    (folder / "survival" / "half.__lock").write_bytes(b"half")
     done, before, told = journal.finished(folder), files_of(folder), []
     # Of each start two files of 16 seeds and of one, under two interventions; two of them are played at once.
     counts = np.cumsum([32, 2] * long_study.STARTS).tolist()
@@ -137,11 +138,39 @@ def test_killed_and_gone_on_with_nothing_is_measured_twice(world, stored_world, 
     again = study.run(folder, progress=lambda *count: told.append(count))
     assert told == [(counts[min(first + 2, 60) - 1], counts[-1]) for first in range(len(done), 60, 2)]
     after = files_of(folder)
+    assert not list(folder.rglob("*.__lock"))
     kept = [folder / shard.name for shards in done.values() for shard in shards]
     assert all(after[path] == before[path] for path in kept)
     xarray.testing.assert_identical(again.load(), study.run(tmp_path / "whole").load())
     study.run(folder, progress=lambda *count: pytest.fail("A finished study was measured again."))
     assert files_of(folder) == after
+
+
+def test_worlds_are_studied_beside_each_other(world, other_params, tmp_path):
+    other = dataclasses.replace(world, params=other_params)
+    worlds, measures = {"one": world, "other": other}, ("survival", "trajectory", "entities")
+    study = Study(ticks=4, worlds=worlds, measures=measures, seeds=3, block=2, beyond=True)
+    data = study.run(tmp_path / "both").load()
+    assert data.world.values.tolist() == ["one", "other"]
+    for name, alone in worlds.items():
+        apart = dataclasses.replace(study, worlds={name: alone}).run(tmp_path / name).load()
+        xarray.testing.assert_equal(apart, data.sel(world=[name]))
+    assert (data.entities.sel(world="one") != data.entities.sel(world="other")).any()
+
+
+def test_worlds_of_a_study_differ_in_name_and_measure_alike(world, tmp_path):
+    with pytest.raises(GenerateError, match="Two worlds have one name"):
+        Study(ticks=2, worlds=[world, world]).run(tmp_path / "s")
+    model = dataclasses.replace(
+        world.model,
+        tokenizer=dataclasses.replace(world.model.tokenizer, channels=2),
+        dynamics=dataclasses.replace(world.model.dynamics, channels=2),
+    )
+    larger = dataclasses.replace(world, model=model, params=model.init(jax.random.key(0)))
+    latents = Measure(function=lambda rows, first: rows["latents"], dimensions=("tick", "token", "channel"))
+    with pytest.raises(ValueError, match="in one of the worlds"):
+        Study(ticks=2, worlds={"one": world, "larger": larger}, measures={"latents": latents}).run(tmp_path / "s")
+    assert not (tmp_path / "s").exists()
 
 
 def test_uncertainty_is_the_spread_over_seeds(world, tmp_path):
