@@ -1,11 +1,13 @@
 """`oyster train`: trains a world from a file in `configs/`."""
 
 import ast
+import contextlib
 import dataclasses
+import fcntl
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Where in a run's folder its finished world is.
 WORLD = "world"
+
+_LOCK = ".lock"
 
 _USAGE = "oyster train CONFIG.py [OPTIONS]"
 
@@ -81,7 +85,8 @@ def main(config: Config) -> int:
         print(f"Training {experiment.name} in {folder}; after Ctrl-C the same command goes on from there.", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        learned = stages.run(experiment, folder, config.data, init_from=params)
+        with _alone_in(folder) if leads() else contextlib.nullcontext():
+            learned = stages.run(experiment, folder, config.data, init_from=params)
     except StoppedError as stopped:
         print(f"{stopped} The same command goes on from there.", flush=True)
         return STOPPED
@@ -93,6 +98,24 @@ def main(config: Config) -> int:
         world = _stored(experiment, learned, folder, config.data or stages.data_folder(experiment, folder))
         print(f"Finished: {folder}. Play it: {command()} play --world {world}")
     return 0
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keeps others from training in a run's folder meanwhile.
+
+    Raises:
+      UsageError: another process is at it.
+    """
+    with (folder / _LOCK).open("w") as file:
+        try:
+            # Not `flock`: processes that load data inherit that, and may outlive one that was killed.
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                f"Another process is training in {folder}; wait for it, or give another folder with --run."
+            ) from error
+        yield
 
 
 def _stored(experiment: "ExperimentConfig", params: "Params", folder: Path, data: Path) -> Path:

@@ -380,7 +380,9 @@ class Archive:
 
 def is_session(folder: Path) -> bool:
     """Returns whether there is a session in a folder, be it damaged."""
-    return any((folder / name).exists() for name in copies(MANIFEST))
+    first, second = (folder / name for name in copies(MANIFEST))
+    # A dataset has a manifest too, but neither a copy of it nor branches.
+    return second.exists() or (first.exists() and (folder / BRANCHES).is_dir())
 
 
 def _check_schema(folder: Path, manifest: dict[str, Any]) -> None:

@@ -43,6 +43,8 @@ def salvage(folder: Path, out: Path) -> Salvaged:
       SessionError: the manifest, or the log of the first branch, cannot be read; somebody lives in the session; or
         `out` cannot be written.
     """
+    if not folder.is_dir():
+        raise SessionError(f"There is no folder {folder}; give that of a session.")
     if is_held(folder):
         raise SessionError(f"{folder} is being lived in; close it there before it is salvaged.")
     manifest, lost = read_document(folder, MANIFEST).content, list[str]()

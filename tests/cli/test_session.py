@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from oyster_jax.cli.main import main
-from tests.cli.tiny import store
+from tests.cli.tiny import record, store
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,14 @@ def test_a_session_is_lived_gone_on_with_listed_and_shown(lived, tiny, capsys):
     out = capsys.readouterr().out
     assert "seed 4" in out
     assert "main: ticks to 36, lived at" in out
+
+
+def test_a_dataset_is_no_session(lived, tmp_path, capsys):
+    record(tmp_path / "sessions" / "noise")
+    assert main(["session", "list", str(tmp_path / "sessions")]) == 0
+    said = capsys.readouterr()
+    assert lived in said.out
+    assert "noise" not in said.out + said.err
 
 
 def test_a_session_is_branched_and_verified(lived, tiny, capsys):
@@ -67,6 +75,7 @@ def test_a_session_is_exported(lived, tiny, tmp_path):
     [
         (["show", "nowhere"], "There is no session in"),
         (["verify", "nowhere"], "There is no session in"),
+        (["salvage", "nowhere", "new"], "There is no folder nowhere"),
         (["export", "SESSION", "--out", "clip.gif"], ".jsonl"),
         (["export", "SESSION", "--out", "clip.mp4", "--stop", "99"], "never lived"),
         (["export", "SESSION", "--out", "clip.mp4", "--start", "9", "--stop", "3"], "--start 9"),
@@ -77,6 +86,6 @@ def test_a_session_is_exported(lived, tiny, tmp_path):
 )
 def test_mistakes_are_told(lived, tiny, arguments, sentence, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    world = ["--world", tiny] if arguments[0] != "show" else []
+    world = ["--world", tiny] if arguments[0] not in ("show", "salvage") else []
     assert main(["session", *(lived if part == "SESSION" else part for part in arguments), *world]) == 2
     assert sentence in capsys.readouterr().err

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,26 @@ def test_moments_of_the_recording_come_with_the_finished_world(asked, tmp_path):
     moments = read_moments(run / "world")
     assert len(moments) == 6
     assert all(moment.frames.shape == (8, 64, 64, 3) for moment in moments.values())
+
+
+def test_two_do_not_train_in_one_folder(asked, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    command = ["train", CONFIG, "--run", str(run)]
+    code = "import sys; from oyster_jax.cli.main import main; sys.exit(main(sys.argv[1:]))"
+
+    def second(*args, **kwargs):
+        del args, kwargs
+        asked.append(
+            subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=False)
+        )
+        return {}
+
+    monkeypatch.setattr(stages, "run", second)
+    assert main(command) == 0
+    [refused] = asked
+    assert refused.returncode == 2
+    assert f"Another process is training in {run}" in refused.stderr
+    assert not (run / "data").exists()
 
 
 def test_options_of_a_file_are_listed(capsys):
