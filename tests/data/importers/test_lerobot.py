@@ -1,11 +1,13 @@
-"""Datasets in LeRobot's format v3.0, laid out as its documentation says, by pyarrow and PyAV.
+"""Datasets in LeRobot's format v3.0: one that LeRobot 0.4.4 wrote (`write_lerobot.py`), and others of that layout.
 
-LeRobot itself would bring all of torch; the layout and the names of columns are those of its `dataset_writer.py` and
-`dataset_metadata.py`.
+LeRobot itself would bring all of torch, so what varies and what is damaged is written by pyarrow and PyAV, with the
+layout and the names of columns of its `dataset_writer.py` and `dataset_metadata.py`.
 """
 
 import io
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,6 +123,37 @@ def test_a_dataset_comes_back(images, tmp_path):
         assert differ(episode.frames, pictures(index, LENGTHS[index])) <= (0 if images else 2)
         assert episode.terminals.any() == (index == 1)
         np.testing.assert_allclose(episode.rewards, np.linspace(0, 1, LENGTHS[index]), atol=1e-6)
+
+
+@pytest.fixture
+def genuine(tmp_path):
+    """A copy of what LeRobot wrote: three episodes in one video of AV1."""
+    return Path(shutil.copytree(Path(__file__).with_name("lerobot"), tmp_path / "square"))
+
+
+def test_what_lerobot_wrote_comes_back(genuine, tmp_path):
+    data = imported(genuine, tmp_path / "out", size="96x128")
+    assert data.lengths.tolist() == list(LENGTHS)
+    assert (data.spec.name, data.spec.frame.rate, data.spec.action.count) == ("square", 10.0, 9)
+    for index, episode in enumerate(data):
+        # The same scene as in the others, twice as large.
+        expected = np.repeat(np.repeat(pictures(index, LENGTHS[index]), 2, axis=1), 2, axis=2)
+        assert differ(episode.frames, expected) < 3
+    drawn = [np.random.default_rng(i).uniform(-1, 1, (n, 2)).astype(np.float32) for i, n in enumerate(LENGTHS)]
+    np.testing.assert_array_equal(plan(genuine).foreign.actions, np.concatenate(drawn))
+
+
+@pytest.mark.parametrize("name", ["meta/info.json", "data/chunk-000/file-000.parquet", "VIDEO"])
+@pytest.mark.parametrize("damage", ["lost", "cut"])
+def test_damage_to_what_lerobot_wrote_is_told_and_nothing_is_left(name, damage, genuine, tmp_path):
+    path = genuine / name.replace("VIDEO", f"videos/{CAMERA}/chunk-000/file-000.mp4")
+    if damage == "lost":
+        path.unlink()
+    else:
+        _cut(path)
+    with pytest.raises(DatasetError, match=f"{path.name}|in no format"):
+        imported(genuine, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_actions_become_the_nearest_of_the_table(tmp_path):
