@@ -28,8 +28,8 @@ def main(height: int, width: int, pixels: int) -> int:
             image.draft("RGB", (2 * width, 2 * height))
             picture = ImageOps.exif_transpose(image).convert("RGB")
             fitted = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
-    except Exception as error:  # noqa: BLE001  # Pillow's decoders raise whatever a broken file makes them raise.
-        return _refused(f"This is no {', '.join(FORMATS)} picture that can be read ({type(error).__name__}).")
+    except Exception:  # noqa: BLE001  # Pillow's decoders raise whatever a broken file makes them raise.
+        return _refused(f"This is no picture in {', '.join(FORMATS)} that can be read; bring another file.")
     sys.stdout.buffer.write(fitted.tobytes())
     return 0
 

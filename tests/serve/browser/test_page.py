@@ -162,8 +162,20 @@ def test_a_file_that_is_no_picture_is_refused_in_a_sentence(open_page, server: S
     page.goto(server.address)
     page.get_by_role("tab", name="Your picture").click()
     page.locator("#picture").set_input_files(tmp_path / "mine.png")
-    expect(page.get_by_role("alert")).to_contain_text("picture")
+    expect(page.get_by_role("alert")).to_contain_text("no picture in")
     expect(page.get_by_role("button", name="Enter the world")).to_be_disabled()
+
+
+def test_a_number_that_is_no_seed_is_refused_in_a_sentence(open_page, server: Server):
+    page = open_page()
+    page.goto(server.address)
+    enter = page.get_by_role("button", name="Enter the world")
+    page.locator("#seed").fill("-3.5")
+    expect(page.locator(".refused")).to_contain_text("A seed is a whole number")
+    expect(enter).to_be_disabled()
+    page.locator("#seed").fill("7")
+    expect(page.locator(".refused")).to_be_empty()
+    expect(enter).to_be_enabled()
 
 
 def test_pictures_come_as_video_where_one_asks_for_it(game: Game):

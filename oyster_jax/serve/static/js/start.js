@@ -107,9 +107,12 @@ export class Start {
       value: String(roll()),
       id: "seed",
     });
+    const refused = element("p.refused", { "aria-live": "polite" });
     const read = () => {
       const seed = Number(input.value);
-      this._ready(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31 && input.value !== "" ? { seed } : null);
+      const known = Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31 && input.value !== "";
+      refused.textContent = known ? "" : "A seed is a whole number from 0 to 2,147,483,647.";
+      this._ready(known ? { seed } : null);
     };
     input.addEventListener("input", read);
     input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => event.code === "Enter" && this._enter());
@@ -127,6 +130,7 @@ export class Start {
     return [
       element("p", {}, "The world dreams a place from nothing. The same seed is always the same place."),
       element("div.seed-row", {}, element("label", { for: "seed" }, "Seed"), input, dice),
+      refused,
     ];
   }
 
@@ -179,8 +183,8 @@ export class Start {
         found.replaceChildren(...verdict(upload));
         this._ready({ image: upload.id });
       } catch (error) {
-        found.replaceChildren();
-        complain(error);
+        const why = error instanceof Error ? error.message : String(error);
+        found.replaceChildren(element("p.refused", { role: "alert" }, why));
       }
     };
     drop.addEventListener(
