@@ -17,6 +17,7 @@ VERBS = {
     "rollout": "Simulates a world under given actions and writes the clip.",
     "generate": "Generates episodes in bulk, labelled and in arrays, on all devices.",
     "session": "Lives in a world; shows, replays, branches, verifies and exports what was lived.",
+    "direct": "Lives a story of acts that fork, and writes every way through it as an episode.",
     "worlds": "Lists the installed worlds, or shows the card of one.",
     "record": "Records a dataset from Procgen or from any environment of Gymnasium.",
     "import": "Imports recordings of others as a dataset.",
@@ -90,9 +91,9 @@ def _sentence(error: Exception) -> str | None:
     from oyster_jax.data.errors import DatasetError
     from oyster_jax.generate.errors import GenerateError
     from oyster_jax.session.errors import SessionError
-    from oyster_jax.worlds.errors import WorldError
+    from oyster_jax.worlds.errors import StoryError, WorldError
 
-    kinds: list[type[Exception]] = [UsageError, DatasetError, GenerateError, SessionError, WorldError]
+    kinds: list[type[Exception]] = [UsageError, DatasetError, GenerateError, SessionError, StoryError, WorldError]
     # These modules import much: who has not used them cannot have met their errors.
     known = (
         ("train.checkpoint", "CheckpointError"),

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from oyster_jax.files import write_whole
-from oyster_jax.session.branch import MAIN, Branch, Event
+from oyster_jax.session.branch import MAIN, Branch, Event, is_plain
 from oyster_jax.session.document import copies, read_document, write_document
 from oyster_jax.session.errors import SessionError
 from oyster_jax.session.journal import Journal
@@ -180,7 +180,7 @@ class Archive:
         name = name or next(name for i in itertools.count(1) if (name := f"branch-{i}") not in self.branches)
         if name in self.branches:
             raise SessionError(f"There is a branch '{name}' already; choose another name.")
-        if not name.replace("-", "").replace("_", "").isalnum():
+        if not is_plain(name):
             raise SessionError(f"A branch is named with letters, digits, - and _, but '{name}' is not.")
         if self.durable(parent) < at:
             # A crash must not leave a branch whose parent has not come as far.

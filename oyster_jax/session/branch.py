@@ -57,6 +57,11 @@ class Event:
         return Entry(kind=EVENT, payload=payload)
 
 
+def is_plain(name: str) -> bool:
+    """Returns whether a branch may have a name: of letters, digits, - and _."""
+    return name.replace("-", "").replace("_", "").isalnum()
+
+
 def frame_digest(frame: np.ndarray) -> bytes:
     """Returns the first `DIGEST_BYTES` bytes of the BLAKE2b digest of a frame's bytes."""
     return hashlib.blake2b(np.ascontiguousarray(frame).data, digest_size=DIGEST_BYTES).digest()
