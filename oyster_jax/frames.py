@@ -35,7 +35,9 @@ def write_image(path: Path, image: np.ndarray) -> None:
     temporary.replace(path)
 
 
-def write_clip(path: Path, frames: Iterable[Any], *, rate: float, scale: int = 1, **arrays: Any) -> None:
+def write_clip(
+    path: Path, frames: Iterable[Any], *, rate: float, scale: int = 1, about: str = "", **arrays: Any
+) -> None:
     """Writes frames as a clip; the ending of `path` chooses among .mp4 (H.264), .webp (lossless) and .npz (exact).
 
     Args:
@@ -43,6 +45,7 @@ def write_clip(path: Path, frames: Iterable[Any], *, rate: float, scale: int = 1
       frames: uint8 `[ticks, height, width, 3]`.
       rate: frames a second.
       scale: every pixel becomes `scale × scale`; not for .npz, which keeps frames as they are.
+      about: where it comes from, for programs: the comment of .mp4, the description of .webp (EXIF), an array of .npz.
       **arrays: further arrays that .npz keeps beside `frames`.
 
     Raises:
@@ -55,27 +58,37 @@ def write_clip(path: Path, frames: Iterable[Any], *, rate: float, scale: int = 1
     try:
         if path.suffix == ".npz":
             stack = np.stack([np.asarray(frame) for frame in frames])
+            if about:
+                arrays["about"] = about
             np.savez_compressed(temporary, frames=stack, rate=rate, **arrays)
         else:
             # One at a time: half an hour of large frames does not fit into memory.
             enlarged = (np.asarray(frame).repeat(scale, 0).repeat(scale, 1) for frame in frames)
-            (_write_webp if path.suffix == ".webp" else _write_mp4)(temporary, enlarged, rate)
+            (_write_webp if path.suffix == ".webp" else _write_mp4)(temporary, enlarged, rate, about)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _write_webp(path: Path, frames: Iterator[np.ndarray], rate: float) -> None:
+#: What EXIF calls a description.
+_DESCRIPTION = 0x010E
+
+
+def _write_webp(path: Path, frames: Iterator[np.ndarray], rate: float, about: str) -> None:
     from PIL import Image
 
     images = [Image.fromarray(frame) for frame in frames]
     if not images:
         raise ValueError("A clip has at least one frame, but there is none.")
     first, *rest = images
-    first.save(path, save_all=True, append_images=rest, duration=round(1000 / rate), loop=0, lossless=True)
+    exif = Image.Exif()
+    if about:
+        exif[_DESCRIPTION] = about
+    duration = round(1000 / rate)
+    first.save(path, save_all=True, append_images=rest, duration=duration, loop=0, lossless=True, exif=exif)
 
 
-def _write_mp4(path: Path, frames: Iterator[np.ndarray], rate: float) -> None:
+def _write_mp4(path: Path, frames: Iterator[np.ndarray], rate: float, about: str) -> None:
     from fractions import Fraction
 
     import av
@@ -84,6 +97,8 @@ def _write_mp4(path: Path, frames: Iterator[np.ndarray], rate: float) -> None:
     if first is None:
         raise ValueError("A clip has at least one frame, but there is none.")
     with av.open(str(path), "w") as container:
+        if about:
+            container.metadata["comment"] = about
         stream = container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1000))
         stream.height, stream.width = first.shape[:2]
         stream.pix_fmt = "yuv420p"

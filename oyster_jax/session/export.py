@@ -43,6 +43,7 @@ def export(
 ) -> None:
     """Writes a span of a session; the ending of `path` says as what.
 
+    Clips and arrays say where they come from: world, weights, session, beginning and ticks, as JSON (`write_clip`).
     `.mp4` and `.webp` show it, `.npz` holds `frames` `[ticks + 1, height, width, 3]` and `actions` `[ticks]` exactly,
     `.jsonl` has a line for every tick and event.
 
@@ -70,11 +71,17 @@ def export(
         return
     frames = (moment.frame for moment in replayer.replay(span.branch, span.start, span.stop))
     if path.suffix == ".npz":
-        write_clip(path, frames, rate=rate, actions=taken, start=span.start)
+        write_clip(path, frames, rate=rate, actions=taken, start=span.start, about=_provenance(replayer, span))
         return
     names = ["", *(actions.names[action] for action in taken)]
     shown = (_written(frame, name if captions else "", mark) for frame, name in zip(frames, names, strict=True))
-    write_clip(path, shown, rate=rate)
+    write_clip(path, shown, rate=rate, about=_provenance(replayer, span))
+
+
+def _provenance(replayer: Replayer, span: Span) -> str:
+    manifest = replayer.archive.manifest
+    told = {name: manifest[name] for name in ("world", "digest", "id", "seed", "prompt")}
+    return json.dumps({"session" if name == "id" else name: value for name, value in told.items()} | vars(span))
 
 
 def _lines(replayer: Replayer, span: Span, taken: np.ndarray, actions: ActionSpec) -> Iterator[dict[str, object]]:

@@ -3,8 +3,10 @@ import json
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from oyster_jax.cli.main import main
+from oyster_jax.worlds.registry import load
 from tests.cli.tiny import record, store
 
 
@@ -62,7 +64,15 @@ def test_a_session_is_exported(lived, tiny, tmp_path):
         assert main(["session", "export", lived, "--world", tiny, "--stop", "25", "--out", str(out / name)]) == 0
     with av.open(str(out / "clip.mp4")) as clip:
         assert len(list(clip.decode(video=0))) == 26
+        told = clip.metadata["comment"]
+    about = json.loads(told)
+    assert about.pop("digest") == load(tiny).digest
+    assert len(about.pop("session")) > 8
+    assert about == {"world": "tiny", "seed": 4, "prompt": None, "branch": "main", "start": 0, "stop": 25}
+    with Image.open(out / "clip.webp") as clip:
+        assert clip.getexif()[0x010E] == told
     exact = np.load(out / "exact.npz")
+    assert str(exact["about"]) == told
     assert exact["frames"].shape == (26, 16, 16, 3)
     assert exact["actions"].tolist() == [7] * 20 + [5] * 5
     lines = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
