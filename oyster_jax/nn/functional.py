@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import jax
 from flax import nnx
+from jax.core import Tracer
 
 from oyster_jax.parallel import rules
 from oyster_jax.typing import Array, Params, PRNGKey
@@ -29,7 +30,7 @@ def init[Config: Hashable, Module: nnx.Module](build: Build[Config, Module], con
         return nnx.to_pure_dict(nnx.split(build(config, nnx.Rngs(key)))[1])
 
     # Within another program, that one says how all is compiled.
-    return draw(key) if isinstance(key, jax.core.Tracer) else hastily(draw)(key)
+    return draw(key) if isinstance(key, Tracer) else hastily(draw)(key)
 
 
 def hastily(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
