@@ -8,7 +8,8 @@ from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.models.world_model import SamplerConfig, WorldNetwork
-from oyster_jax.typing import Params
+from oyster_jax.nn.functional import hastily
+from oyster_jax.typing import Params, PRNGKey
 
 ACTIONS = (
     "left+down", "left", "left+jump", "down", "noop", "jump", "right+down", "right", "right+jump",
@@ -44,7 +45,16 @@ def tiny_model(*, steps: int = 2) -> WorldNetwork:
 def tiny_params(seed: int = 0) -> Params:
     """Returns parameters under which nothing is zero, so that every part of the tiny model shows in its output."""
     params = tiny_model().init(jax.random.key(seed))
-    leaves, structure = jax.tree.flatten(params)
-    keys = jax.random.split(jax.random.key(seed + 1), len(leaves))
-    noisy = [leaf + 0.1 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
-    return jax.tree.unflatten(structure, noisy)
+    return noisy(params, jax.random.key(seed + 1))
+
+
+def noisy(params: Params, key: PRNGKey, scale: float = 0.1) -> Params:
+    """Returns parameters with Gaussian noise of the given standard deviation on every leaf."""
+
+    def draw(params: Params, key: PRNGKey) -> Params:
+        leaves, structure = jax.tree.flatten(params)
+        keys = jax.random.split(key, len(leaves))
+        drawn = [leaf + scale * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
+        return jax.tree.unflatten(structure, drawn)
+
+    return hastily(draw)(params, key)

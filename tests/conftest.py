@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jax
 import jaxtyping
+import pytest
 
 import tests.shape_checks
 
@@ -22,3 +23,29 @@ for setting, value in {
 }.items():
     jax.config.update(setting, value)
     os.environ[setting.upper()] = str(value)
+
+#: Files that take a minute of a core or more, the longest first: what is begun last should not run on alone.
+LONGEST = (
+    "train/test_program.py", "train/test_launch.py", "worlds/test_study.py", "train/test_resume.py",
+    "train/test_topology.py", "generate/test_processes.py", "train/test_stages.py", "session/test_crash.py",
+    "train/test_own.py", "tools/test_soak.py", "test_laws.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+
+
+@pytest.fixture(scope="module")
+def quickly():
+    """Has programs compiled with less care, in half of the time: for files that ask nothing of the compiler.
+
+    Not for those that compare what two programs compute bit for bit, which is harder the more the compiler does.
+    """
+    # Programs that are in memory are as they were compiled.
+    jax.clear_caches()
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+    jax.clear_caches()

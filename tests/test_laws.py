@@ -14,7 +14,7 @@ from orbax.checkpoint import v1 as ocp
 from oyster_jax.core.rollout import rollout, stream_rollout
 from oyster_jax.core.state import Status, WorldState
 from oyster_jax.models import dynamics
-from oyster_jax.testing import tiny_model, tiny_params
+from oyster_jax.testing import noisy, tiny_model, tiny_params
 from oyster_jax.tree import named_leaves, tree_bytes, tree_digest
 
 MODEL = tiny_model()
@@ -47,10 +47,7 @@ def without(*parts: str) -> tuple[Any, Any]:
     changes = {name: value for part in parts for name, value in absent[part].items()}
     config = dataclasses.replace(MODEL.dynamics, **changes)
     model = dataclasses.replace(MODEL, dynamics=config)
-    leaves, structure = jax.tree.flatten(model.init(jax.random.key(0)))
-    keys = jax.random.split(jax.random.key(1), len(leaves))
-    leaves = [leaf + 0.1 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
-    return model, jax.tree.unflatten(structure, leaves)
+    return model, noisy(model.init(jax.random.key(0)), jax.random.key(1))
 
 
 def assert_same(one: Any, other: Any) -> None:
@@ -194,7 +191,7 @@ import numpy as np
 from jax.sharding import AxisType, PartitionSpec as P
 jax.config.update("jax_num_cpu_devices", 8)
 from oyster_jax.core.rollout import rollout
-from oyster_jax.testing import tiny_model, tiny_params
+from oyster_jax.testing import noisy, tiny_model, tiny_params
 
 model = tiny_model()
 params = tiny_params()

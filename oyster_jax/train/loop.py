@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from oyster_jax.nn.functional import hastily
 from oyster_jax.parallel import rules
 from oyster_jax.parallel.distributed import StopRequest, alive, leads, on_host
 from oyster_jax.parallel.mesh import MeshConfig
@@ -120,7 +121,7 @@ def _begun(stage: Stage, program: TrainProgram, key: PRNGKey) -> TrainState:
     if program.mesh.size == 1:
         return program.begin(stage.init(init_key), key)
     # Drawn where they will lie: no device has to hold all of them.
-    cut = jax.jit(stage.init, out_shardings=rules.param_shardings(program.mesh, program.state.params))
+    cut = hastily(stage.init, out_shardings=rules.param_shardings(program.mesh, program.state.params))
     return program.begin(cut(init_key), key)
 
 

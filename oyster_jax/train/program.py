@@ -14,6 +14,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh, NamedSharding
 
+from oyster_jax.nn.functional import hastily
 from oyster_jax.parallel import rules
 from oyster_jax.parallel.mesh import MeshError, batch_ways
 from oyster_jax.train.config import TrainConfig
@@ -70,7 +71,7 @@ def train_program(init: Callable[[PRNGKey], Params], loss: Loss, config: TrainCo
             lambda x, sharding: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), abstract, shardings
         ),
         batch=batch,
-        begin=jax.jit(lambda params, key: begin(params, key=key), out_shardings=shardings),
+        begin=hastily(lambda params, key: begin(params, key=key), out_shardings=shardings),
         step=jax.jit(step, in_shardings=(shardings, batch), out_shardings=(shardings, whole), donate_argnums=0),
     )
 

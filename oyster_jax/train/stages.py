@@ -21,7 +21,7 @@ from oyster_jax.models.inverse_dynamics import JudgeConfig
 from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.parallel.distributed import on_host, once
 from oyster_jax.train.camera import camera_stage
-from oyster_jax.train.checkpoint import CheckpointError, Checkpoints, abstract_like
+from oyster_jax.train.checkpoint import CheckpointError, Checkpoints
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.drafts import frame_encoder
 from oyster_jax.train.dynamics import dynamics_stage
@@ -180,8 +180,9 @@ def _restored(init: Callable[[PRNGKey], Params], training: TrainConfig, folder: 
     checkpoints = Checkpoints(folder / "checkpoints")
     try:
         begin = functools.partial(TrainState.begin, optimizer=training.optimizer.build(training.steps))
-        state = jax.jit(lambda key: begin(init(key), key=key))(jax.random.key(0))
-        restored = checkpoints.restore(abstract_like(state))
+        shapes = jax.eval_shape(lambda key: begin(init(key), key=key), jax.random.key(0))
+        here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+        restored = checkpoints.restore(jax.tree.map(lambda x: x.update(sharding=here), shapes))
     finally:
         checkpoints.close()
     if restored is None:

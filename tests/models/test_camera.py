@@ -14,7 +14,7 @@ from oyster_jax.models import dynamics
 from oyster_jax.models.camera import Camera, CameraConfig, motion_features, told
 from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.models.world_model import WorldNetwork
-from oyster_jax.testing import tiny_model
+from oyster_jax.testing import noisy, tiny_model
 
 CONFIG = dataclasses.replace(tiny_model().dynamics, camera=CameraConfig(view=2, features=16, depth=2))
 LATENTS = jax.random.normal(jax.random.key(1), (2, 3, CONFIG.tokens, CONFIG.channels))
@@ -24,10 +24,7 @@ ACTIONS = jnp.array([[0, 1, 2], [3, 4, 5]], jnp.int32)
 
 def _camera(scale: float = 0.1) -> Camera:
     params = dynamics.init_camera(CONFIG, jax.random.key(0))
-    leaves, structure = jax.tree.flatten(params)
-    keys = jax.random.split(jax.random.key(2), len(leaves))
-    noisy = [leaf + scale * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
-    return dynamics.bind_camera(CONFIG, jax.tree.unflatten(structure, noisy))
+    return dynamics.bind_camera(CONFIG, noisy(params, jax.random.key(2), scale))
 
 
 def test_a_camera_that_learned_nothing_goes_on_as_before() -> None:
@@ -67,11 +64,7 @@ def test_a_world_with_a_camera_steps_as_it_rolls_out_and_is_described_whole() ->
     canvas = MapConfig(rows=40, columns=48, changed=96, given_trust=0.3, drawn_trust=0.1)
     model = dataclasses.replace(tiny_model(), dynamics=dataclasses.replace(CONFIG, map=canvas))
     assert WorldNetwork.from_json(json.loads(json.dumps(model.to_json())), model.spec) == model
-    params = model.init(jax.random.key(0))
-    leaves, structure = jax.tree.flatten(params)
-    keys = jax.random.split(jax.random.key(1), len(leaves))
-    noisy = [leaf + 0.1 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
-    params = jax.tree.unflatten(structure, noisy)
+    params = noisy(model.init(jax.random.key(0)), jax.random.key(1))
     frames = jax.random.randint(jax.random.key(2), (3, 16, 16, 3), 0, 256).astype(jnp.uint8)
     state = jax.jit(model.encode)(params, frames, jnp.array([7, 8], jnp.int32), jax.random.key(3))
     actions = jnp.array([7, 8, 1, 4, 5, 7], jnp.int32)
