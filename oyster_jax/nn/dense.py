@@ -57,8 +57,12 @@ class Dense(nnx.Module):
 
     def __call__(self, x: Float[Array, "... in"]) -> Float[Array, "... out"]:
         """Maps the last axis."""
-        # Stored cut up, a kernel is put together here; else the compiler might exchange activations instead.
-        y = _mapped(x, rules.constrain(self.kernel[...].astype(x.dtype), None, None))
+        return self._whole(x, 0)
+
+    def _whole(self, x: Array, stored: int) -> Array:
+        """Maps the last axis with the whole kernel, whose axis `stored` is cut where it lies."""
+        kernel = self.kernel[...].astype(x.dtype)
+        y = _mapped(x, _put_together(kernel, stored) if rules.ways("stored") > 1 else kernel)
         return y if self.bias is None else y + lifted(self.bias[...].astype(x.dtype), y.ndim)
 
     def split(self, x: Float[Array, "... in"], sizes: Sequence[int]) -> list[Array]:
@@ -79,7 +83,7 @@ class Dense(nnx.Module):
         """Maps parts that lie side by side in the input, as `split` cuts them; for a layer without a bias."""
         sizes = tuple(part.shape[-1] for part in parts)
         if (ways := _ways(sizes)) == 1:
-            return self(jnp.concatenate(parts, axis=-1))
+            return self._whole(jnp.concatenate(parts, axis=-1), 1)
         kernel = _shares(self.kernel[...].astype(parts[0].dtype), sizes, 0)
         shares = [part.reshape(*part.shape[:-1], ways, -1) for part in parts]
         x = rules.constrain(jnp.concatenate(shares, axis=-1), "heads", None)
@@ -90,6 +94,28 @@ def _ways(sizes: Sequence[int]) -> int:
     """Returns into how many parts the present mesh cuts heads, one where these sizes do not come out even."""
     ways = rules.ways("heads")
     return 1 if any(size % ways for size in sizes) else ways
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _put_together(kernel: Array, stored: int) -> Array:
+    """Returns a kernel whole, whose axis `stored` is cut; else the compiler might exchange activations instead.
+
+    It is said twice how it lies, so that what travels is what products take, not the float32 it is made of. Its
+    gradient is summed up into the parts that updates are made in, and put together nowhere.
+    """
+    return rules.constrain(_cut(kernel, stored, None, "stored"), None, None)
+
+
+def _put_together_forward(kernel: Array, stored: int) -> tuple[Array, None]:
+    return _put_together(kernel, stored), None
+
+
+def _put_together_backward(stored: int, _: None, gradient: Array) -> tuple[Array]:
+    del stored
+    return (_cut(gradient, int(gradient.shape[0] <= gradient.shape[1]), None, "stored"),)
+
+
+_put_together.defvjp(_put_together_forward, _put_together_backward)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))

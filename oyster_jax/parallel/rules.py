@@ -108,7 +108,8 @@ def update_shardings(mesh: Mesh, tree: Any) -> Any:
         name = jax.tree_util.keystr(path, simple=True, separator=".")
         if not name.endswith("kernel") or leaf.ndim < 2:
             return _sharding(mesh, leaf, ())
-        longer_first = leaf.shape[-2] >= leaf.shape[-1]
+        # A square counts as wide, as Muon takes it.
+        longer_first = leaf.shape[-2] > leaf.shape[-1]
         return _sharding(mesh, leaf, ("stored", None) if longer_first else (None, "stored"))
 
     return jax.tree_util.tree_map_with_path(sharding, tree)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from oyster_jax.parallel.mesh import MeshConfig, batch_ways
 from oyster_jax.plan.compiling import SAFE, Compiled, compiled
 from oyster_jax.plan.errors import PlanError
+from oyster_jax.plan.predicted import predicted
 from oyster_jax.plan.programs import Program, bytes_on_device, training
 from oyster_jax.plan.roofline import Roofline, roofline
 from oyster_jax.plan.topology import Topology, usable_memory
@@ -26,7 +27,7 @@ class Candidate:
       mesh: the mesh.
       batch: windows a step.
       known: share of a device's memory that state, gradients and activations take.
-      exchanged: bytes that a device sends for one window, estimated from the sharding table.
+      exchanged: bytes that a device sends for one window, as the sharding table says.
       program: to be compiled.
     """
 
@@ -70,7 +71,7 @@ def candidates(experiment: ExperimentConfig, topology: Topology) -> list[Candida
             state = sum(map(bytes_on_device, program.arguments.values()))
             known = (state + program.gradients + program.activations) / usable
             if known <= _KNOWN:
-                sent = exchanged(program, experiment) / rows
+                sent = sum(predicted(program, experiment).values()) / rows
                 found.append(Candidate(mesh=mesh, batch=batch, known=known, exchanged=sent, program=program))
     if not found:
         raise PlanError(
@@ -106,26 +107,6 @@ def sweep(
             # What needs more of everything does not fit either.
             waiting = [other for other in waiting if other.known < candidate.known]
     return tried, waiting
-
-
-def exchanged(program: Program, experiment: ExperimentConfig) -> float:
-    """Estimates the bytes that a device sends in one training step, from what the sharding table cuts.
-
-    Every kernel is put together in bfloat16 for the way forward, again where layers are recomputed, and for the way
-    back, for the loss and for its dream; its gradient is summed over `fsdp`, then over `data` and slices; the sums of
-    blocks cross `tensor` once for each of these ways.
-    """
-    shape = program.mesh.shape
-    fsdp, tensor, copies = shape["fsdp"], shape["tensor"], shape["data"] * shape["slice"]
-    whole = bytes_on_device(program.arguments["parameters"]) * fsdp * tensor / 2
-    ways = 3 if program.layers.recompute == "everything" else 2
-    gathered = 2 * ways * whole / tensor * (fsdp - 1) / fsdp
-    summed = 2 * whole / tensor * ((fsdp - 1) / fsdp + 2 * (copies - 1) / copies / fsdp)
-    config = experiment.dynamics
-    tokens = program.frames / batch_ways(program.mesh) * (config.coarse + config.registers)
-    blocks = config.groups * (1 + config.space_layers) + config.head_depth
-    crossed = 2 * ways * blocks * tokens * config.features * 2 * (tensor - 1) / tensor
-    return gathered + summed + crossed
 
 
 def _meshes(devices: int, slices: int, heads: int) -> Iterator[MeshConfig]:

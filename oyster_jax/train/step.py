@@ -40,17 +40,20 @@ def make_step(loss: Loss, config: TrainConfig, mesh: Mesh) -> Step:
             (value, metrics), gradient = _gradient(loss, config.accumulate, updates_cut, state.params, batch, key)
         finite = jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(gradient)])
         usable = jnp.all(finite) & jnp.isfinite(value)
-        params = updates_cut(state.params)
+        before = updates_cut(state.params)
         # Optax mixes dtypes on purpose; strictness is for our own arithmetic.
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-            updates, moments = optimizer.update(gradient, state.optimizer, params)
-        params = optax.apply_updates(params, updates)
+            updates, moments = optimizer.update(gradient, state.optimizer, before)
+        params = updates_cut(optax.apply_updates(before, updates))
         # Early averages would remember the random start: let the horizon grow with the step.
         decay = jnp.minimum(config.average_decay, (1 + state.step) / (10 + state.step))
         average = optax.incremental_update(params, state.average, 1 - decay)
-        params = _cut(mesh, rules.param_shardings, params)
         proposed = dataclasses.replace(state, params=params, average=average, optimizer=moments)
-        state = jax.tree.map(lambda new, old: jnp.where(usable, new, old), proposed, state)
+        kept = dataclasses.replace(state, params=before)
+        state = jax.tree.map(lambda new, old: jnp.where(usable, new, old), proposed, kept)
+        # Chosen as updates lie, parameters travel once each way.
+        params = _cut(mesh, rules.param_shardings, updates_cut(state.params))
+        state = dataclasses.replace(state, params=params)
         metrics |= {"loss": value, "gradient_norm": optax.tree.norm(gradient), "finite": finite}
         return dataclasses.replace(state, step=state.step + 1), metrics
 

@@ -80,6 +80,19 @@ def test_what_slices_hand_over_to_each_other_is_found():
     assert found.bytes == 28 * 8 * 2
 
 
+def test_sums_into_parts_count_each_though_the_compiler_gives_all_one_channel():
+    groups = "channel_id=1, replica_groups={{0,2,4,6},{1,3,5,7},{8,10,12,14},{9,11,13,15}}"
+    parts = "".join(
+        f"%all-reduce-scatter.{number} (input: bf16[{rows},8]) -> bf16[{rows // 4},8] {{\n"
+        f"  %all-reduce = bf16[{rows},8]{{1,0}} all-reduce(%input), {groups}\n}}\n\n"
+        for number, rows in ((1, 16), (2, 32))
+    )
+    calls = "".join(f"  %f.{number} = fusion(%x), calls=%all-reduce-scatter.{number}\n" for number in (1, 2))
+    (found,) = exchanges(f"{parts}ENTRY %main (param: f32[4]) -> f32[4] {{\n{calls}}}\n", MESH)
+    assert (found.kind, found.axes, found.count, found.largest) == ("reduce-scatter", "fsdp", 2, 32 * 8 * 2 // 4)
+    assert found.bytes == 3 * (16 + 32) * 8 * 2 // 4
+
+
 def test_what_a_real_program_exchanges():
     """A sum over eight devices in a loop of three, compiled."""
     found = on_eight_devices(

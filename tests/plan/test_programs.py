@@ -1,15 +1,15 @@
 """What a plan says before anything is compiled, against figures worked out by hand."""
 
 import dataclasses
-import math
 from pathlib import Path
 
 import jax
 import pytest
 
 from oyster_jax.cli.train import load_experiment
-from oyster_jax.models import dynamics, tokenizer
 from oyster_jax.parallel.mesh import MeshConfig, MeshError
+from oyster_jax.plan.by_hand import rollout as rollout_bytes
+from oyster_jax.plan.by_hand import training as training_bytes
 from oyster_jax.plan.programs import Program, bytes_on_device, rolling, training
 from oyster_jax.train.experiment import ExperimentConfig
 from tests.parallel.devices import on_eight_devices
@@ -28,25 +28,6 @@ def on_one_device(size: str) -> tuple[ExperimentConfig, Program]:
     return one, training(one, config, MeshConfig().build(jax.devices()[:1]))
 
 
-def matrices(one: ExperimentConfig) -> int:
-    """Numbers in all kernels of the dynamics, by hand."""
-    config = one.dynamics
-    width, inputs = config.features, config.channels * config.merge**2
-    blocks = config.groups * (1 + config.space_layers) + config.head_depth
-    memory = config.memory_heads * config.memory_features
-    of_memory = 2 * width * memory + width * (2 * memory + 2 * config.memory_heads)
-    levels = 3 * 16 * width
-    return blocks * 12 * width**2 + config.groups * of_memory + levels + 4 * inputs * width + 2 * width
-
-
-def others(one: ExperimentConfig) -> int:
-    """Numbers in its biases, places and embeddings, by hand."""
-    config = one.dynamics
-    width, inputs = config.features, config.channels * config.merge**2
-    rows = 1 + config.coarse + config.registers + config.actions + 2
-    return rows * width + inputs + 2 + config.groups * 2 * config.memory_heads
-
-
 SIZES = ("small", "base", "large")
 
 
@@ -54,22 +35,17 @@ SIZES = ("small", "base", "large")
 def test_state_against_figures_by_hand(size):
     one, program = on_one_device(size)
     found = {name: bytes_on_device(tree) for name, tree in program.arguments.items()}
-    whole = matrices(one) + others(one)
-    assert found["parameters"] == found["average"] == program.gradients == pytest.approx(4 * whole, rel=0.001)
-    # Muon keeps one number for each of a matrix, AdamW two for each of the rest.
-    assert found["optimizer"] == pytest.approx(4 * matrices(one) + 8 * others(one), rel=0.001)
+    by_hand = training_bytes(one, ways=1, rows=BATCH, ticks=program.ticks)
+    assert found["parameters"] == found["average"] == program.gradients
+    for name in ("parameters", "average", "optimizer"):
+        assert found[name] == pytest.approx(by_hand[name], rel=0.001)
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_activations_against_figures_by_hand(size):
     one, program = on_one_device(size)
-    config, ticks = one.dynamics, one.dynamics_training.window
-    slots = config.coarse + config.registers
-    # One residual stream a layer of each stack, float32, for the windows and for one dreamt frame of each.
-    streams = config.groups * (ticks + 1) + config.head_depth * ticks
-    # The last norm keeps its input and output in float32 and what the last product reads in bfloat16, places only.
-    last = (4 + 4 + 2) * ticks * config.coarse
-    assert program.activations == pytest.approx(BATCH * config.features * (4 * streams * slots + last), rel=0.1)
+    by_hand = training_bytes(one, ways=1, rows=BATCH, ticks=program.ticks)
+    assert program.activations == pytest.approx(by_hand["activations"], rel=0.1)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -90,17 +66,10 @@ def test_operations_against_figures_by_hand(size):
 @pytest.mark.parametrize("size", SIZES)
 def test_worlds_against_figures_by_hand(size):
     one = experiment(size)
-    config, worlds = one.dynamics, 4
-    program = rolling(one, MeshConfig().build(jax.devices()[:1]), worlds, ticks=8)
+    program = rolling(one, MeshConfig().build(jax.devices()[:1]), worlds=4, ticks=8)
     found = {name: bytes_on_device(tree) for name, tree in program.arguments.items()}
-    ring = config.groups * config.window * 2 * (config.coarse + config.registers) * config.features * 2
-    previous = 4 * config.tokens * config.channels
-    assert found["ring"] == worlds * (ring + previous)
-    assert found["memory"] == worlds * config.groups * config.memory_heads * config.memory_features**2 * 4
-    shapes = jax.eval_shape(
-        lambda key: (dynamics.init(one.dynamics, key), tokenizer.init(one.tokenizer, key)), jax.random.key(0)
-    )
-    assert found["parameters"] == 4 * sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+    by_hand = rollout_bytes(one, worlds=4)
+    assert {name: found[name] for name in by_hand} == by_hand
 
 
 def test_a_mesh_divides_what_it_cuts():
