@@ -68,11 +68,10 @@ def exchanges(program: str, mesh: Mesh | AbstractMesh) -> list[Exchange]:
         for line in lines:
             if (match := _EXCHANGE.search(line)) is None or not turns[name]:
                 continue
-            scatters = "all-reduce-scatter" in name
-            kind = "reduce-scatter" if scatters else match[2]
+            kind = "reduce-scatter" if "all-reduce-scatter" in name else match[2]
             channel = re.search(r"channel_id=(\d+)", line)
-            # These have neither start nor end, and all of them one channel.
-            key = name + line if scatters or channel is None else channel[1]
+            # Sums into parts, and what JAX itself wrote, all have one channel, the first.
+            key = channel[1] if channel and channel[1] != "1" else name + line
             if key not in found or turns[name] > found[key][0]:
                 found[key] = (turns[name], kind, line)
     total: dict[tuple[str, str], list[int]] = collections.defaultdict(lambda: [0, 0, 0])

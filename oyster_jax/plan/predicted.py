@@ -17,7 +17,7 @@ something by accident, as activations, or moments of the optimizer, that were pu
 
 import collections
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -41,14 +41,12 @@ _HALF_STEPS = 2
 _ITERATIONS = 5
 
 
-def predicted(program: Program, experiment: ExperimentConfig, *, scatters: bool = True) -> dict[str, float]:
+def predicted(program: Program, experiment: ExperimentConfig) -> dict[str, float]:
     """Returns the bytes that a device sends in one step along each set of axes, named as in `Exchange`.
 
     Args:
       program: of a training step.
       experiment: what it trains.
-      scatters: whether the compiler sums up into parts; XLA's for a CPU sums up the whole, which is twice as much, and
-        takes a part of it.
     """
     shape = program.mesh.shape
     fsdp, tensor, data = shape["fsdp"], shape["tensor"], shape["slice"] * shape["data"]
@@ -65,7 +63,7 @@ def predicted(program: Program, experiment: ExperimentConfig, *, scatters: bool 
         gathered, share = ("fsdp", fsdp) if split else (_joined(program, "fsdp", "tensor"), cut)
         numbers = leaf.size / tensor if split else leaf.size
         sent[gathered] += passes.get(stack, 1) * half * numbers * _left(share)
-        sent["fsdp"] += _GRADIENTS * half * numbers * _left(fsdp) * (1 if scatters else 2)
+        sent["fsdp"] += _GRADIENTS * half * numbers * _left(fsdp)
         sent[_joined(program, "slice", "data")] += _GRADIENTS * half * leaf.size / cut * 2 * _left(data)
         both = _joined(program, "fsdp", "tensor")
         if not _lies_as_updated(name, leaf):
@@ -87,8 +85,7 @@ def activations(program: Program, experiment: ExperimentConfig) -> int:
 
 def moments(program: Program) -> int:
     """Returns the bytes of the whole optimizer, which no exchange may come near."""
-    leaves: Iterator[jax.ShapeDtypeStruct] = iter(jax.tree.leaves(program.arguments["optimizer"]))
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(program.arguments["optimizer"]))
 
 
 def _passes(program: Program, experiment: ExperimentConfig) -> Mapping[str, int]:
