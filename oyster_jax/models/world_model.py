@@ -14,6 +14,7 @@ from oyster_jax.models.camera import CameraConfig
 from oyster_jax.models.dynamics import Dynamics, DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.models.spatial_map import MapConfig
+from oyster_jax.models.structure import StructureConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.prng import named_key, tick_key
 from oyster_jax.typing import Action, Actions, Array, Bool, Float, Frame, Frames, Latent, Params, PRNGKey
@@ -195,7 +196,11 @@ class WorldNetwork:
 
     def to_json(self) -> dict[str, Any]:
         """Returns a JSON-ready dict without the spec; `from_json` is its inverse."""
-        return {name: dataclasses.asdict(getattr(self, name)) for name in ("tokenizer", "dynamics", "sampler")}
+        data = {name: dataclasses.asdict(getattr(self, name)) for name in ("tokenizer", "dynamics", "sampler")}
+        # Worlds of frames alone are described, and known by their digest, as before there was any other.
+        if self.tokenizer.structure is None:
+            del data["tokenizer"]["structure"]
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any], spec: WorldSpec) -> Self:
@@ -207,6 +212,7 @@ class WorldNetwork:
         try:
             readouts = data["dynamics"]["readouts"]
             readouts = HeadsConfig(**readouts | {"entity_types": tuple(readouts["entity_types"])})
+            structure = data["tokenizer"].get("structure")
             canvas = data["dynamics"].get("map")
             camera = data["dynamics"].get("camera")
             parts = {
@@ -216,7 +222,7 @@ class WorldNetwork:
             }
             return cls(
                 spec=spec,
-                tokenizer=TokenizerConfig(**data["tokenizer"]),
+                tokenizer=TokenizerConfig(**data["tokenizer"] | {"structure": StructureConfig.from_json(structure)}),
                 dynamics=DynamicsConfig(**data["dynamics"] | parts),
                 sampler=SamplerConfig(**data["sampler"]),
             )

@@ -36,7 +36,8 @@ class Surroundings:
     """What the agents know of the square around them.
 
     Attributes:
-      tiles: uint8 `[environments, side, side]`, kinds of tiles, `UNKNOWN` where it was not seen; the agent in the middle.
+      tiles: uint8 `[environments, side, side]`, kinds of tiles, `UNKNOWN` where unseen; the agent stands in the
+        middle.
       creatures: uint8, likewise, the type of what is alive there; 0 where there is nothing.
       facing: int `[environments, 2]`, the agent's direction: rows, columns.
       quantities: float32 `[environments, quantities]`.
