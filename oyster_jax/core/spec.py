@@ -162,11 +162,13 @@ class QuantitySpec:
       names: of the numbers.
       most: the largest value of each.
       places: row and column of the tile where the frame shows it, as a whole number; None where it has no place.
+      usual: the value of each when an episode begins; 0 unless given.
     """
 
     names: tuple[str, ...]
     most: tuple[float, ...]
     places: tuple[tuple[int, int] | None, ...]
+    usual: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.names) == len(self.most) == len(self.places):

@@ -76,7 +76,7 @@ class StructureConfig:
         )
 
     @classmethod
-    def from_json(cls, data: dict[str, Any] | None) -> Self | None:
+    def from_json(cls, data: dict[str, Any] | None) -> "StructureConfig | None":
         """Rebuilds a configuration from its fields, in which lists may stand for tuples; None of None."""
         return None if data is None else cls(**{name: _tuples(value) for name, value in data.items()})
 

@@ -1,4 +1,4 @@
-"""A probe: reads tiles, what stands on them and counts off a frame, tile by tile, knowing nothing of any world model."""
+"""A probe: reads tiles, what stands on them and counts off a frame, tile by tile, and knows of no world model."""
 
 import dataclasses
 

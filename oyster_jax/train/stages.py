@@ -172,6 +172,11 @@ def _sampler(network: WorldNetwork, dataset: EpisodeDataset, tokenizer_params: P
 
 
 def restored(init: Callable[[PRNGKey], Params], training: TrainConfig, folder: Path) -> Params:
+    """Returns the averaged parameters of the newest checkpoint of the stage in `folder`.
+
+    Raises:
+      CheckpointError: it has none yet.
+    """
     checkpoints = Checkpoints(folder / "checkpoints")
     try:
         begin = functools.partial(TrainState.begin, optimizer=training.optimizer.build(training.steps))

@@ -45,6 +45,7 @@ QUANTITIES = QuantitySpec(
     names=(*_NEEDS, *_CARRIED, "sleeping", "daylight"),
     most=(9.0,) * (len(_NEEDS) + len(_CARRIED)) + (1.0, 1.0),
     places=tuple((7, column) for column in range(9)) + tuple((8, column) for column in range(7)) + (None, None),
+    usual=(9.0,) * len(_NEEDS) + (0.0,) * len(_CARRIED) + (0.0, 0.8),
 )
 
 

@@ -6,7 +6,10 @@ import jax
 import numpy as np
 import pytest
 
+from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.errors import DatasetError
+from oyster_jax.data.policies import make_policy
+from oyster_jax.data.record import RecordConfig, record
 from oyster_jax.data.sources import craftax_game, craftax_state
 from oyster_jax.data.sources.craftax import ACHIEVEMENTS, ACTIONS, Craftax
 
@@ -192,3 +195,33 @@ def test_the_specification_survives_json():
     assert type(spec).from_json(json.loads(json.dumps(spec.to_json()))) == spec
     plain = dataclasses.replace(spec, tiles=None, quantities=None)
     assert "tiles" not in plain.to_json()
+
+
+def test_the_script_achieves_what_random_play_does_not(tmp_path):
+    """Within 150 ticks it has tools; what was recorded tells so, tick by tick."""
+    pytest.importorskip("craftax")
+    achieved = {}
+    for policy in ("scripted", "random"):
+        config = RecordConfig(
+            source=Craftax(), frames=150 * ENVIRONMENTS, levels=(0, 50), policy=policy, environments=ENVIRONMENTS
+        )
+        record(config, tmp_path / policy)
+        dataset = EpisodeDataset(tmp_path / policy)
+        assert dataset.spec == Craftax().spec
+        achieved[policy] = 0
+        for episode in dataset:
+            unlocked = episode.metadata["achievements"]
+            achieved[policy] += len(unlocked)
+            np.testing.assert_array_equal(
+                episode.rewards, np.bincount(list(unlocked.values()), minlength=episode.ticks).astype(np.float32)
+            )
+            wood = episode.arrays["quantities"][:, QUANTITIES.column("wood")]
+            if (tick := unlocked.get("collect_wood")) is not None and tick + 1 < episode.ticks:
+                assert wood[tick] < wood[tick + 1]
+    assert achieved["scripted"] > 2 * achieved["random"]
+
+
+def test_policies_that_look_say_so_in_a_learned_world():
+    policy = make_policy("scripted", Craftax().spec.action, 1, 0, Craftax().policies)
+    with pytest.raises(DatasetError, match="cannot act in a learned world"):
+        policy.act(np.ones(1, bool))
