@@ -33,7 +33,7 @@ class Config:
 
 def main(config: Config) -> int:
     """Trains the probe and prints a table."""
-    from oyster_jax.cli.load import load_experiment
+    from oyster_jax.cli.train import load_experiment
     from oyster_jax.data.dataset import EpisodeDataset
     from oyster_jax.evaluate.structure import structure_figures
     from oyster_jax.models import tokenizer

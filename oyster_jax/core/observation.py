@@ -34,3 +34,9 @@ class Observation:
             raise ValueError("The entities of an observation and their mask come together, but only one was given.")
         if self.frame is None and self.tiles is None and self.entities is None and self.quantities is None:
             raise ValueError("An observation says something: give a frame, tiles, entities or quantities.")
+
+    @property
+    def batch(self) -> tuple[int, ...]:
+        """The axes before those of one moment."""
+        parts = ((self.frame, 3), (self.tiles, 2), (self.entities, 2), (self.quantities, 1))
+        return next(part.shape[: part.ndim - own] for part, own in parts if part is not None)

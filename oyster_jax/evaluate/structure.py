@@ -75,15 +75,12 @@ def structure_figures(
         _, read = model.renderer.told(model.encoder(seen.frame))
         found = {"real": reader(seen.frame), "spawned": reader(tokenizer.as_frames(drawn))}
         for name, said in (("read", read), ("kept", kept)):
-            assert said.kinds is not None
-            assert said.types is not None
-            assert said.levels is not None
             found[name] = (said.kinds, said.types, said.levels)
         return {name: _decided(*logits) for name, logits in found.items()}
 
     rows: dict[str, list[np.ndarray]] = {}
     for seen in _moments(dataset, moments, seed):
-        true = jax.device_get(structure.cells(grid, seen))
+        true = structure.cells(grid, seen)
         known = _decided(true.kinds, true.types - 0.5, true.levels)
         for name, said in jax.device_get(measured(seen)).items():
             rows.setdefault(name, []).append(_counts(grid, jax.device_get(known), said))
@@ -91,7 +88,7 @@ def structure_figures(
 
 
 def _decided(kinds: Array, types: Array, levels: Array) -> tuple[Array, Array, Array]:
-    return jnp.argmax(kinds, -1), jnp.asarray(types) > 0, jnp.argmax(levels, -1)
+    return jnp.argmax(kinds, -1), types > 0, jnp.argmax(levels, -1)
 
 
 def _counts(grid: StructureConfig, true: tuple[np.ndarray, ...], said: tuple[np.ndarray, ...]) -> np.ndarray:

@@ -134,31 +134,39 @@ class Cells:
       free: `[*batch, free quantities]`, each over its largest value.
     """
 
-    kinds: Float[Array, "*batch tokens kinds"] | None
-    types: Float[Array, "*batch tokens types"] | None
-    attributes: Float[Array, "*batch tokens attributes"] | None
-    levels: Float[Array, "*batch tokens levels"] | None
-    free: Float[Array, "*batch free"] | None
+    kinds: Float[Array, "*batch tokens kinds"]
+    types: Float[Array, "*batch tokens types"]
+    attributes: Float[Array, "*batch tokens attributes"]
+    levels: Float[Array, "*batch tokens levels"]
+    free: Float[Array, "*batch free"]
+
+
+def nothing(config: StructureConfig, batch: tuple[int, ...]) -> Cells:
+    """Returns cells in which nothing is known."""
+    kinds, types, attributes, levels, free = config.sizes
+    blank = {"kinds": kinds, "types": types, "attributes": attributes, "levels": levels}
+    tokens = {name: jnp.zeros((*batch, config.tokens, size)) for name, size in blank.items()}
+    return Cells(**tokens, free=jnp.zeros((*batch, free)))
 
 
 def cells(config: StructureConfig, seen: Observation) -> Cells:
-    """Lays out what is known; what is not is None."""
-    kinds = types = attributes = levels = free = None
+    """Lays out what is known; what is not is zero."""
+    found: dict[str, Array] = {}
     if seen.tiles is not None:
         kinds = jax.nn.one_hot(seen.tiles, config.kinds)
         beyond = [(0, 0)] * (kinds.ndim - 3)
         below = (config.grid[0] - config.tiles[0], config.grid[1] - config.tiles[1])
         kinds = jnp.pad(kinds, [*beyond, (0, below[0]), (0, below[1]), (0, 0)])
-        kinds = kinds.reshape(*kinds.shape[:-3], config.tokens, config.kinds)
+        found["kinds"] = kinds.reshape(*kinds.shape[:-3], config.tokens, config.kinds)
     if seen.entities is not None and seen.entity_mask is not None:
-        types, attributes = _entities(config, seen.entities, seen.entity_mask)
+        found["types"], found["attributes"] = _entities(config, seen.entities, seen.entity_mask)
     if seen.quantities is not None:
-        value = jnp.round(seen.quantities[..., np.array(config.placed)]).astype(jnp.int32)
-        levels = jnp.einsum("...ql,qt->...tl", jax.nn.one_hot(value, config.levels), jnp.asarray(config.spots))
+        value = jnp.round(seen.quantities[..., np.array(config.placed, int)]).astype(jnp.int32)
+        found["levels"] = jnp.einsum("...ql,qt->...tl", jax.nn.one_hot(value, config.levels), jnp.asarray(config.spots))
         most = np.array([config.most[column] for column in config.free], np.float32)
         given = seen.quantities[..., np.array(config.free, int)]
-        free = given / most.reshape((1,) * (given.ndim - 1) + (-1,))
-    return Cells(kinds=kinds, types=types, attributes=attributes, levels=levels, free=free)
+        found["free"] = given / most.reshape((1,) * (given.ndim - 1) + (-1,))
+    return dataclasses.replace(nothing(config, seen.batch), **found)
 
 
 def places(config: StructureConfig, entities: Float[Array, "*batch capacity fields"]) -> tuple[Array, Array]:
@@ -191,18 +199,13 @@ def features(
       known: of the structure.
       present: float `[*batch]` of each of `PARTS`, one where it is known and may be told.
     """
-    batch = next(iter(present.values())).shape
-    sizes = config.sizes
-    owners = ("tiles", "entities", "entities", "quantities", "quantities")
-    found = []
-    for owner, size, part in zip(
-        owners, sizes, (known.kinds, known.types, known.attributes, known.levels, known.free), strict=True
-    ):
-        if part is None:
-            found.append(jnp.zeros((*batch, config.tokens, size)))
-            continue
-        part = part if part.ndim == len(batch) + 2 else jnp.repeat(part[..., None, :], config.tokens, axis=-2)
-        found.append(part * present[owner][..., None, None])
+    free = jnp.repeat(known.free[..., None, :], config.tokens, axis=-2)
+    owned = {
+        "tiles": (known.kinds,),
+        "entities": (known.types, known.attributes),
+        "quantities": (known.levels, free),
+    }
+    found = [part * present[name][..., None, None] for name, parts in owned.items() for part in parts]
     flags = jnp.stack([present[name] for name in PARTS], axis=-1)
     return jnp.concatenate([*found, jnp.repeat(flags[..., None, :], config.tokens, axis=-2)], axis=-1)
 
@@ -232,11 +235,6 @@ def reading(config: StructureConfig, said: Cells) -> dict[str, Array]:
       type stands there; `attributes` `[*batch, tokens, attributes]` in their units; `quantities` `[*batch,
       quantities]`.
     """
-    assert said.kinds is not None
-    assert said.types is not None
-    assert said.attributes is not None
-    assert said.levels is not None
-    assert said.free is not None
     batch = said.free.shape[:-1]
     kinds = jnp.argmax(said.kinds, axis=-1).reshape(*batch, *config.grid)
     levels = jnp.argmax(said.levels, axis=-1).astype(jnp.float32)

@@ -113,8 +113,9 @@ class Encoder(_Transformer):
         if dropped is not None:
             x = jnp.where(dropped[..., None], lifted(self.masked[...], x.ndim), x)
         if self.structure is not None:
-            nothing = dict.fromkeys(structure.PARTS, jnp.zeros(frames.shape[:-3]))
-            x = x + self._structured(Cells(kinds=None, types=None, attributes=None, levels=None, free=None), nothing)
+            batch = frames.shape[:-3]
+            unknown = {name: jnp.zeros(batch) for name in structure.PARTS}
+            x = x + self._structured(structure.nothing(self.structure, batch), unknown)
         return self._latents(x)
 
     def observed(self, seen: Observation, present: dict[str, Array] | None = None) -> Latents:
@@ -127,8 +128,7 @@ class Encoder(_Transformer):
         """
         assert self.structure is not None, "only a tokenizer with structure takes observations"
         parts = {"frame": seen.frame, "tiles": seen.tiles, "entities": seen.entities, "quantities": seen.quantities}
-        last = {"frame": 3, "tiles": 2, "entities": 2, "quantities": 1}
-        batch = next(part.shape[: part.ndim - last[name]] for name, part in parts.items() if part is not None)
+        batch = seen.batch
         there = {name: jnp.full(batch, part is not None, jnp.float32) for name, part in parts.items()}
         shares = there if present is None else {name: there[name] * present[name] for name in there}
         x = jnp.zeros((*batch, self.tokens, self.masked.shape[0])) + lifted(self.masked[...], len(batch) + 2)
@@ -139,8 +139,7 @@ class Encoder(_Transformer):
 
     def _structured(self, known: Cells, present: dict[str, Array]) -> Array:
         assert self.structure is not None
-        parts = {name: present[name] for name in structure.PARTS}
-        return self.known(structure.features(self.structure, known, parts).astype(self.dtype)).astype(jnp.float32)
+        return self.known(structure.features(self.structure, known, present).astype(self.dtype)).astype(jnp.float32)
 
     def _latents(self, x: Array) -> Latents:
         # The norm keeps tanh out of saturation: without it latents became bits (scale 0.93), and bits move in jumps.

@@ -27,9 +27,6 @@ def probe_stage(config: ProbeConfig, training: TrainConfig, dataset: EpisodeData
         moments = moments_of({name: array.reshape(-1, *array.shape[2:]) for name, array in batch.items()})
         true = structure.cells(config.structure, moments)
         assert moments.frame is not None
-        assert true.kinds is not None
-        assert true.types is not None
-        assert true.levels is not None
         kinds, types, levels = tile_probe.bind(config, params)(moments.frame)
         with jax.numpy_rank_promotion("allow"):
             each = tiled * (

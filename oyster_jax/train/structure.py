@@ -60,16 +60,6 @@ def reading_loss(
 ) -> tuple[Array, dict[str, Array]]:
     """Returns the loss of what latents tell of moments, and the shares of tiles and numbers that are right."""
     true = structure.cells(config, moments)
-    assert true.kinds is not None
-    assert true.types is not None
-    assert true.attributes is not None
-    assert true.levels is not None
-    assert true.free is not None
-    assert said.kinds is not None
-    assert said.types is not None
-    assert said.attributes is not None
-    assert said.levels is not None
-    assert said.free is not None
     tiled, shown = jnp.asarray(config.tiled, jnp.float32), jnp.asarray(config.spots.sum(axis=0))
     with jax.numpy_rank_promotion("allow"):
         kinds = optax.softmax_cross_entropy(said.kinds, true.kinds)

@@ -61,6 +61,7 @@ def test_what_is_hidden_is_as_if_it_were_not_there():
 def test_a_frame_alone_is_encoded_as_ever():
     encoder, seen = tokenizer.bind(TOKENIZER, PARAMS).encoder, moments()
     alone = encoder.observed(without(seen, *structure.PARTS))
+    assert seen.frame is not None
     np.testing.assert_allclose(alone, encoder(seen.frame), atol=1e-6)
     np.testing.assert_allclose(
         encoder.observed(jax.tree.map(lambda x: x[0], seen)), encoder.observed(seen)[0], atol=1e-5
