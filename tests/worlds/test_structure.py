@@ -12,7 +12,7 @@ from oyster_jax.models import structure
 from oyster_jax.models.structure import Cells
 from oyster_jax.testing import tiny_model, tiny_params
 from oyster_jax.worlds.errors import WorldError
-from oyster_jax.worlds.storage import save_world
+from oyster_jax.worlds.storage import read_world, save_world
 from oyster_jax.worlds.structure import described, parse, read_structure
 from oyster_jax.worlds.world import World
 from tests.models.structured import CONFIG, SPEC, network, shaken
@@ -118,8 +118,9 @@ def test_a_clip_begins_from_a_file(tmp_path, world):
     path.write_text(json.dumps(MEADOW))
     out = tmp_path / "clip.npz"
     assert main(Config(world=str(folder), actions="go*3", entities=path, out=out)) == 0
+    loaded = read_world(folder)
     with np.load(out) as clip:
-        np.testing.assert_array_equal(clip["before"][0], world.render(world.encode(entities=MEADOW)))
+        np.testing.assert_array_equal(clip["before"][0], loaded.render(loaded.encode(entities=MEADOW)))
     path.write_text(json.dumps({"tiles": "lava"}))
     with pytest.raises(UsageError, match=r"scene.json: There is no tile 'lava'"):
         main(Config(world=str(folder), actions="go*3", entities=path, out=out))
