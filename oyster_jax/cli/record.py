@@ -18,19 +18,22 @@ class Config:
     """
 
     source: tyro.conf.Positional[str]
-    """What to record, as in procgen:coinrun, gym:CartPole-v1 or gym:minigrid:MiniGrid-Empty-8x8-v0 (gym:MODULE:ID)."""
+    """What to record, as in procgen:coinrun, craftax:classic, gym:CartPole-v1 or gym:minigrid:MiniGrid-Empty-8x8-v0
+    (gym:MODULE:ID)."""
     out: Path
     """The folder to write; it must not exist or be empty."""
     frames: int = 100_000
     """How many frames."""
     levels: str = "0:200000"
     """START:STOP, STOP not included. Levels from 1000000 on are held out: they never mix with training levels."""
-    policy: Literal["sticky", "random"] = "sticky"
-    """Who acts: sticky keeps its actions for a while and leans to the right, random draws each one."""
+    policy: str = "sticky"
+    """Who acts: sticky keeps its actions for a while and leans to the right, random draws each one; several share the
+    environments, as in sticky*3,random, and mixed is all that there are."""
     seed: int = 0
     """The same seed records the same bytes."""
     environments: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """How many run side by side, 64 of Procgen and 8 of Gymnasium unless given; it changes what is recorded."""
+    """How many run side by side, 64 of Procgen and Craftax and 8 of Gymnasium unless given; it changes what is
+    recorded."""
     entities: tyro.conf.FlagCreatePairsOff[bool] = False
     """Procgen: also record positions, velocities and kinds of everything that moves (about a third slower)."""
     distribution: Literal["easy", "hard", "extreme", "memory"] = "easy"
@@ -108,23 +111,28 @@ def _record(config: Config) -> int:
 def _source(config: Config) -> tuple["Source", int]:
     """Returns the source, and how many of its environments run side by side unless something else is asked for."""
     from oyster_jax.data.errors import DatasetError
+    from oyster_jax.data.sources.craftax import Craftax
     from oyster_jax.data.sources.gymnasium import Gymnasium
     from oyster_jax.data.sources.procgen import Procgen
 
     options = {
         "procgen": ("entities", "distribution", "backgrounds", "themes"),
+        "craftax": (),
         "gym": ("view", "size", "rate", "actions"),
     }
     family, _, game = config.source.partition(":")
     if family not in options:
         raise DatasetError(
-            f"There is no source '{config.source}'; write procgen:GAME or gym:ENV_ID, as in procgen:coinrun."
+            f"There is no source '{config.source}'; write procgen:GAME, craftax:classic or gym:ENV_ID, as in "
+            "procgen:coinrun."
         )
     for other in (name for kind, names in options.items() if kind != family for name in names):
         if getattr(config, other) != getattr(Config, other):
             raise DatasetError(f"--{other} is not for {family}:; leave it out.")
     given = {name: getattr(config, name) for name in options[family]}
-    return (Procgen(game=game, **given), 64) if family == "procgen" else (Gymnasium(id=game, **given), 8)
+    if family == "gym":
+        return Gymnasium(id=game, **given), 8
+    return (Procgen(game=game, **given) if family == "procgen" else Craftax(game=game)), 64
 
 
 def _levels(text: str) -> tuple[int, int]:

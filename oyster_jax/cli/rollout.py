@@ -44,6 +44,8 @@ class Config:
     """Its first tick that the world sees."""
     context: Annotated[int, tyro.conf.arg(metavar="N")] = 8
     """How many of its frames the world sees."""
+    entities: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
+    """Tiles, entities and quantities that the world begins with, for a world that knows them."""
     compare: tyro.conf.FlagCreatePairsOff[bool] = False
     """Lay the recording beside the simulation: truth left, model right."""
     steps: Annotated[int | None, tyro.conf.arg(metavar="K")] = None
@@ -101,6 +103,8 @@ def _check(config: Config) -> None:
             "--compare needs a truth, and there is one only under the actions of a recording: give --prompt-dir, "
             "and neither --actions nor --policy."
         )
+    if config.entities is not None and config.prompt_dir is not None:
+        raise UsageError("--entities and --prompt-dir both say where the world begins; give one of them.")
     for name, least in (("ticks", 1), ("scale", 1), ("context", 1), ("start", 0), ("episode", 0), ("seed", 0)):
         value = getattr(config, name)
         if value is not None and value < least:
@@ -109,8 +113,19 @@ def _check(config: Config) -> None:
 
 def _from_nothing(world: "World", config: Config) -> Plan:
     actions = _actions(world, config, None)
-    state = world.reset(config.seed)
+    state = world.reset(config.seed) if config.entities is None else _described(world, config)
     return Plan(state=state, before=world.render(state)[None], actions=actions)
+
+
+def _described(world: "World", config: Config) -> "WorldState":
+    from oyster_jax.worlds.errors import WorldError
+    from oyster_jax.worlds.structure import read_structure
+
+    assert config.entities is not None
+    try:
+        return world.encode(entities=read_structure(config.entities), seed=config.seed)
+    except WorldError as error:
+        raise UsageError(f"{config.entities}: {error}") from error
 
 
 def _from_recording(world: "World", config: Config) -> Plan:

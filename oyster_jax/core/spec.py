@@ -117,10 +117,12 @@ class EntitySpec:
     Attributes:
       capacity: rows of the table.
       fields: names of the float32 columns, units in their documentation (positions in tiles, velocities in tiles/tick).
+      types: what the numbers in the column `type` mean, where the recording says so.
     """
 
     capacity: int
     fields: tuple[str, ...]
+    types: tuple[str, ...] = ()
 
     def column(self, field: str) -> int:
         """Returns the column that holds `field`.
@@ -134,6 +136,59 @@ class EntitySpec:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class TileSpec:
+    """What the tiles are that a frame shows: a grid from its upper left corner on, whose cells are squares of pixels.
+
+    Attributes:
+      kinds: names of what a tile can be; recordings hold the index.
+      rows: tiles from top to bottom.
+      columns: tiles from left to right.
+      side: of a tile, pixels.
+      agent: row and column of the tile on which the agent stands in every frame; entities are placed by it.
+    """
+
+    kinds: tuple[str, ...]
+    rows: int
+    columns: int
+    side: int
+    agent: tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class QuantitySpec:
+    """Numbers from 0 on that are the agent's or the whole world's: its health, what it carries, the light of day.
+
+    Attributes:
+      names: of the numbers.
+      most: the largest value of each.
+      places: row and column of the tile where the frame shows it, as a whole number; None where it has no place.
+      usual: the value of each when an episode begins; 0 unless given.
+    """
+
+    names: tuple[str, ...]
+    most: tuple[float, ...]
+    places: tuple[tuple[int, int] | None, ...]
+    usual: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not len(self.names) == len(self.most) == len(self.places):
+            raise ValueError(
+                f"Every quantity has a name, a largest value and a place, but there were {len(self.names)}, "
+                f"{len(self.most)} and {len(self.places)} of these."
+            )
+
+    def column(self, name: str) -> int:
+        """Returns the column that holds a quantity.
+
+        Raises:
+          ValueError: there is no such quantity.
+        """
+        if name not in self.names:
+            raise ValueError(f"This world has no quantity '{name}'; it has {', '.join(self.names)}.")
+        return self.names.index(name)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class WorldSpec:
     """Everything that a user must know of a world to step it and to look at it.
 
@@ -142,16 +197,29 @@ class WorldSpec:
       frame: what it shows.
       action: what it accepts.
       entity: what it contains, where its recordings said so.
+      tiles: what the tiles in its frames are, likewise.
+      quantities: what it counts, likewise.
     """
 
     name: str
     frame: FrameSpec
     action: ActionSpec
     entity: EntitySpec | None = None
+    tiles: TileSpec | None = None
+    quantities: QuantitySpec | None = None
+
+    @property
+    def structured(self) -> bool:
+        """Whether recordings say more of a frame than which entities there are."""
+        return self.tiles is not None or self.quantities is not None
 
     def to_json(self) -> dict[str, Any]:
         """Returns a JSON-ready dict; `from_json` is its inverse."""
-        return dataclasses.asdict(self)
+        data = dataclasses.asdict(self)
+        # What a world has not is left out, so that descriptions read as they did before there was such a thing.
+        if self.entity is not None and not self.entity.types:
+            del data["entity"]["types"]
+        return {name: value for name, value in data.items() if name not in ("tiles", "quantities") or value is not None}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -161,15 +229,24 @@ class WorldSpec:
           ValueError: a field is missing, unknown or of the wrong kind.
         """
         try:
-            entity = data.get("entity")
+            given = {name: _tuples(data.get(name)) for name in ("entity", "tiles", "quantities")}
             return cls(
                 name=data["name"],
                 frame=FrameSpec(**data["frame"]),
                 action=ActionSpec(names=tuple(data["action"]["names"]), idle=data["action"]["idle"]),
-                entity=EntitySpec(capacity=entity["capacity"], fields=tuple(entity["fields"])) if entity else None,
+                entity=EntitySpec(**given["entity"]) if given["entity"] else None,
+                tiles=TileSpec(**given["tiles"]) if given["tiles"] else None,
+                quantities=QuantitySpec(**given["quantities"]) if given["quantities"] else None,
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"This is not a world specification: {error!r}.") from error
+
+
+def _tuples(data: Any) -> Any:
+    """Returns JSON data with tuples in the place of its lists."""
+    if isinstance(data, dict):
+        return {name: _tuples(value) for name, value in data.items()}
+    return tuple(_tuples(value) for value in data) if isinstance(data, list) else data
 
 
 def as_action_ids(spec: ActionSpec, actions: str | Sequence[str | int] | np.ndarray) -> np.ndarray:

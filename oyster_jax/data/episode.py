@@ -19,6 +19,8 @@ ARRAYS: dict[str, tuple[str, int]] = {
     "motion": ("float32", 2),
     "entities": ("float32", 3),
     "entity_mask": ("bool", 2),
+    "tiles": ("uint8", 3),
+    "quantities": ("float32", 2),
 }
 
 #: What every episode holds; the other arrays are optional.
@@ -43,6 +45,9 @@ class Episode:
         downwards; zero at the first.
       entities: float32 `[ticks, capacity, fields]`, the simulator's entities at `frames[t]`, row 0 the agent.
       entity_mask: bool `[ticks, capacity]`, which of those rows are in use.
+      tiles: uint8 `[ticks, rows, columns]`, what the tiles of `frames[t]` are; see `TileSpec`.
+      quantities: float32 `[ticks, quantities]`, what the agent has and the world counts at `frames[t]`; see
+        `QuantitySpec`.
       metadata: JSON-ready facts about this episode: level seed, how it ended, …
 
     Raises:
@@ -58,6 +63,8 @@ class Episode:
     motion: Float32[np.ndarray, "ticks 2"] | None = None
     entities: Float32[np.ndarray, "ticks capacity fields"] | None = None
     entity_mask: Bool[np.ndarray, "ticks capacity"] | None = None
+    tiles: UInt8[np.ndarray, "ticks rows columns"] | None = None
+    quantities: Float32[np.ndarray, "ticks quantities"] | None = None
     metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:

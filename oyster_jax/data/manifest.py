@@ -10,7 +10,9 @@ from typing import Any, Self
 from oyster_jax.core.spec import WorldSpec
 from oyster_jax.data.errors import DatasetError
 
-SCHEMA_VERSION = 1
+#: Of manifests as they were first, and of those whose episodes hold tiles and quantities, which older programs would
+#: not understand. A manifest is written in the first version that can say all of it.
+PLAIN, STRUCTURED = 1, 2
 MANIFEST = "manifest.json"
 
 #: How the episodes of a dataset lie on disk: in ArrayRecord files, or in zarr arrays.
@@ -127,7 +129,7 @@ class Manifest:
         """Returns a JSON-ready dict; `from_json` is its inverse."""
         provenance = dataclasses.asdict(self.provenance) | {"spec": self.spec.to_json()}
         return {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": STRUCTURED if self.spec.structured else PLAIN,
             **provenance,
             "storage": self.storage,
             "content": list(self.content),
@@ -178,9 +180,9 @@ def read_manifest(folder: Path) -> Manifest:
         version = data["schema_version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{path} cannot be read as a manifest ({error}); restore it or record again.") from error
-    if version != SCHEMA_VERSION:
+    if version not in (PLAIN, STRUCTURED):
         raise DatasetError(
-            f"{path} has schema version {version}, but this program reads version {SCHEMA_VERSION}; "
+            f"{path} has schema version {version}, but this program reads versions {PLAIN} and {STRUCTURED}; "
             "use the program that wrote it or record again."
         )
     try:

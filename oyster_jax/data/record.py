@@ -5,6 +5,7 @@ import concurrent.futures
 import dataclasses
 import os
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class RecordConfig:
       source: the simulator with its options.
       frames: how many frames in all, shared evenly among the environments.
       levels: first level and the one after the last; training and held-out levels never mix (see `split_of`).
-      policy: "sticky" or "random".
+      policy: "sticky", "random", one of the source's own, or several of these; see `make_policy`.
       seed: of the policy and the simulator; the same seed gives the same bytes.
       environments: how many run side by side.
 
@@ -85,7 +86,8 @@ def record(config: RecordConfig, out: str | os.PathLike[str], progress: Progress
       DatasetError: the folder is not empty, or the source cannot run.
     """
     environments = min(config.environments, config.frames)
-    policy = make_policy(config.policy, config.source.spec.action, environments, config.seed)
+    source = config.source
+    policy = make_policy(config.policy, source.spec.action, environments, config.seed, source.policies)
     with DatasetWriter(out, config.provenance) as writer:
         simulator = config.source.open(environments=environments, levels=config.levels, seed=config.seed)
         try:
@@ -107,7 +109,7 @@ def _run(
     takes = [_Take(level) for level in observation.levels.tolist()]
     began = np.ones(environments, bool)
     for tick in range(int(quota.max())):
-        actions = policy.act(began)
+        actions = policy.act(began, observation)
         after = simulator.step(actions)
         for index, take in enumerate(takes):
             if tick >= quota[index]:
@@ -132,6 +134,7 @@ class _Take:
     def __init__(self, level: int) -> None:
         self.level = level
         self.lost = 0
+        self.facts: dict[str, Any] = {}
         self.columns: dict[str, list] = collections.defaultdict(list)
 
     def append(self, index: int, before: Observation, action: int, after: Observation) -> None:
@@ -146,6 +149,11 @@ class _Take:
             add["entities"].append(before.entities[index].copy())
             add["entity_mask"].append(before.entity_mask[index].copy())
             self.lost = max(self.lost, int(before.entities_lost[index]))
+        for name in ("tiles", "quantities"):
+            if (shown := getattr(before, name)) is not None:
+                add[name].append(shown[index].copy())
+        if after.facts is not None:
+            self.facts = after.facts[index]
 
     def episode(self, ending: str) -> Episode:
         """Returns the episode."""
@@ -158,7 +166,11 @@ class _Take:
             terminals=np.asarray(columns["terminals"], bool),
             entities=np.stack(columns["entities"]) if entities else None,
             entity_mask=np.stack(columns["entity_mask"]) if entities else None,
-            metadata={"level": self.level, "ending": ending} | ({"entities_lost": self.lost} if entities else {}),
+            tiles=np.stack(columns["tiles"]) if "tiles" in columns else None,
+            quantities=np.stack(columns["quantities"]) if "quantities" in columns else None,
+            metadata={"level": self.level, "ending": ending}
+            | ({"entities_lost": self.lost} if entities else {})
+            | self.facts,
         )
 
 

@@ -6,14 +6,16 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 
+from oyster_jax.core.observation import Observation
 from oyster_jax.core.spec import WorldSpec
 from oyster_jax.core.state import Status, WorldState
 from oyster_jax.diffusion.sampler import sample
-from oyster_jax.models import dynamics, heads, spatial_map, tokenizer
+from oyster_jax.models import dynamics, heads, spatial_map, structure, tokenizer
 from oyster_jax.models.camera import CameraConfig
 from oyster_jax.models.dynamics import Dynamics, DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.models.spatial_map import MapConfig
+from oyster_jax.models.structure import StructureConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.prng import named_key, tick_key
 from oyster_jax.typing import Action, Actions, Array, Bool, Float, Frame, Frames, Latent, Params, PRNGKey
@@ -117,6 +119,17 @@ class WorldNetwork:
         state, _ = jax.lax.scan(tick, state, (frames[:-1], latents[1:], actions))
         return self._shown(params, state)
 
+    def spawn(self, params: Params, seen: Observation, key: PRNGKey) -> WorldState:
+        """Returns the state of a world that begins at a moment of which anything is known; see `Encoder.observed`."""
+        latent = tokenizer.bind(self.tokenizer, params["tokenizer"]).encoder.observed(seen)
+        return self._shown(params, self._empty(key).replace(latent=latent))
+
+    def told(self, params: Params, state: WorldState) -> dict[str, Array]:
+        """Returns what the state's latent tells of tiles, entities and quantities; see `structure.reading`."""
+        assert self.tokenizer.structure is not None, "only a world with structure tells of it"
+        _, said = tokenizer.bind(self.tokenizer, params["tokenizer"]).renderer.told(state.latent)
+        return structure.reading(self.tokenizer.structure, said)
+
     def advance(self, params: Params, state: WorldState, action: Action) -> WorldState:
         """Returns the state one tick later; one whose status is NONFINITE stays as it was."""
         model = dynamics.bind(self.dynamics, params["dynamics"])
@@ -195,7 +208,11 @@ class WorldNetwork:
 
     def to_json(self) -> dict[str, Any]:
         """Returns a JSON-ready dict without the spec; `from_json` is its inverse."""
-        return {name: dataclasses.asdict(getattr(self, name)) for name in ("tokenizer", "dynamics", "sampler")}
+        data = {name: dataclasses.asdict(getattr(self, name)) for name in ("tokenizer", "dynamics", "sampler")}
+        # Worlds of frames alone are described, and known by their digest, as before there was any other.
+        if self.tokenizer.structure is None:
+            del data["tokenizer"]["structure"]
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any], spec: WorldSpec) -> Self:
@@ -207,6 +224,7 @@ class WorldNetwork:
         try:
             readouts = data["dynamics"]["readouts"]
             readouts = HeadsConfig(**readouts | {"entity_types": tuple(readouts["entity_types"])})
+            known = data["tokenizer"].get("structure")
             canvas = data["dynamics"].get("map")
             camera = data["dynamics"].get("camera")
             parts = {
@@ -216,7 +234,7 @@ class WorldNetwork:
             }
             return cls(
                 spec=spec,
-                tokenizer=TokenizerConfig(**data["tokenizer"]),
+                tokenizer=TokenizerConfig(**data["tokenizer"] | {"structure": StructureConfig.from_json(known)}),
                 dynamics=DynamicsConfig(**data["dynamics"] | parts),
                 sampler=SamplerConfig(**data["sampler"]),
             )

@@ -96,8 +96,8 @@ def finished(config: ExperimentConfig, folder: Path) -> tuple[WorldNetwork, Para
     first = functools.partial(tokenizer.init, config.tokenizer)
     second = functools.partial(dynamics.init, config.dynamics)
     return config.network, {
-        "tokenizer": _restored(first, config.tokenizer_training, folder / "tokenizer"),
-        "dynamics": _restored(second, config.dynamics_stages[last], folder / last),
+        "tokenizer": restored(first, config.tokenizer_training, folder / "tokenizer"),
+        "dynamics": restored(second, config.dynamics_stages[last], folder / last),
     }
 
 
@@ -110,7 +110,7 @@ def finished_judge(config: ExperimentConfig, folder: Path) -> tuple[JudgeConfig,
     if config.judge is None:
         raise CheckpointError(f"The experiment {config.name} trains no judge; give it one in its configuration file.")
     init = functools.partial(inverse_dynamics.init, config.judge.network)
-    return config.judge.network, _restored(init, config.judge.training, folder / "judge")
+    return config.judge.network, restored(init, config.judge.training, folder / "judge")
 
 
 def data_folder(config: ExperimentConfig, folder: Path) -> Path:
@@ -176,7 +176,12 @@ def _sampler(network: WorldNetwork, dataset: EpisodeDataset, tokenizer_params: P
     return sample
 
 
-def _restored(init: Callable[[PRNGKey], Params], training: TrainConfig, folder: Path) -> Params:
+def restored(init: Callable[[PRNGKey], Params], training: TrainConfig, folder: Path) -> Params:
+    """Returns the averaged parameters of the newest checkpoint of the stage in `folder`.
+
+    Raises:
+      CheckpointError: it has none yet.
+    """
     checkpoints = Checkpoints(folder / "checkpoints")
     try:
         begin = functools.partial(TrainState.begin, optimizer=training.optimizer.build(training.steps))

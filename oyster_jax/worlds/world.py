@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import UInt8
 
@@ -82,18 +83,29 @@ class World:
         """Dreams a world from nothing; the same seed (or key) gives the same world."""
         return self._reset(self.params, jax.random.key(seed) if key is None else key)
 
-    def encode(self, frames: np.ndarray, actions: Actions, seed: int = 0) -> WorldState:
-        """Returns the state of a world in which `frames` have been seen.
+    def encode(
+        self,
+        frames: np.ndarray | None = None,
+        actions: Actions = (),
+        seed: int = 0,
+        *,
+        entities: Mapping[str, Any] | None = None,
+    ) -> WorldState:
+        """Returns the state of a world in which `frames` have been seen, or which begins as `entities` describes it.
 
         Args:
           frames: uint8 `[ticks, height, width, 3]`, oldest first; each number of ticks is compiled once.
           actions: `[ticks - 1]`, those between the frames.
           seed: of all that will happen from there on.
+          entities: tiles, entities and quantities by their names, as `worlds.structure` has them; with one frame both
+            are taken together.
 
         Raises:
-          WorldError: the frames are not this world's, or the actions do not fit them.
+          WorldError: the frames are not this world's, the actions do not fit them, or what is described is not.
           ValueError: an action is unknown.
         """
+        if entities is not None:
+            return self._spawned(frames, actions, seed, entities)
         frames, shape = np.asarray(frames), self.spec.frame.shape
         if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[1:] != shape or len(frames) == 0:
             raise WorldError(
@@ -206,6 +218,33 @@ class World:
         """Returns what the heads say of the last tick: `reward`, `terminal` (probability), entities where trained."""
         return jax.tree.map(np.asarray, self._readouts(self.params, state))
 
+    def entities(self, state: WorldState) -> dict[str, Any]:
+        """Returns tiles, entities and quantities as the state tells them, by their names; `encode` takes them again.
+
+        Raises:
+          WorldError: the world was not trained to tell them.
+        """
+        from oyster_jax.worlds.structure import described
+
+        config = self.model.tokenizer.structure
+        if config is None:
+            raise WorldError(f"The world '{self.name}' knows frames only, and cannot tell what is in them.")
+        return described(self.spec, config, jax.device_get(self._told(self.params, state)))
+
+    def _spawned(
+        self, frames: np.ndarray | None, actions: Actions, seed: int, entities: Mapping[str, Any]
+    ) -> WorldState:
+        from oyster_jax.worlds.structure import parse
+
+        if self.model.tokenizer.structure is None:
+            raise WorldError(f"The world '{self.name}' knows frames only, and cannot begin from entities.")
+        seen = parse(self.spec, entities)
+        if frames is not None:
+            if np.shape(frames) != (1, *self.spec.frame.shape) or len(actions):
+                raise WorldError("Beside entities a world is shown one frame, and no actions.")
+            seen = dataclasses.replace(seen, frame=jnp.asarray(frames[0], jnp.uint8))
+        return self._spawn(self.params, seen, jax.random.key(seed))
+
     def _id(self, action: Action) -> np.int32:
         # Of NumPy's int32, for a bare int would be weakly typed and compiled once more.
         return np.int32(self.spec.action.parse(action if isinstance(action, str) else int(action)))
@@ -217,6 +256,14 @@ class World:
     @functools.cached_property
     def _encode(self) -> Any:
         return jax.jit(self.model.encode)
+
+    @functools.cached_property
+    def _spawn(self) -> Any:
+        return jax.jit(self.model.spawn)
+
+    @functools.cached_property
+    def _told(self) -> Any:
+        return jax.jit(self.model.told)
 
     @functools.cached_property
     def _render(self) -> Any:

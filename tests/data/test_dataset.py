@@ -140,7 +140,7 @@ def test_exchanged_shards_are_noticed(tmp_path):
 
 def test_a_dataset_of_another_schema_version_is_refused(dataset):
     _edit(dataset, schema_version=99)
-    with pytest.raises(DatasetError, match="schema version 99, but this program reads version 1"):
+    with pytest.raises(DatasetError, match="schema version 99, but this program reads versions 1 and 2"):
         EpisodeDataset(dataset.folder)
 
 

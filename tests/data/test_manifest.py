@@ -6,6 +6,7 @@ import pytest
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.manifest import Manifest, Shard, split_of
 from tests.data.synthetic import PROVENANCE
+from tests.models.structured import SPEC
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,17 @@ def test_a_manifest_survives_json():
     data = json.loads(json.dumps(manifest.to_json()))
     assert (data["episodes"], data["frames"]) == (4, 14)
     assert Manifest.from_json(data) == manifest
+
+
+def test_only_what_older_programs_cannot_read_has_a_newer_version():
+    """A recording of frames alone is described as ever; one with structure says that it is more."""
+    plain = Manifest(provenance=PROVENANCE, content=("actions",), shards=()).to_json()
+    assert plain["schema_version"] == 1
+    assert set(plain["spec"]) == {"name", "frame", "action", "entity"}
+    assert set(plain["spec"]["entity"]) == {"capacity", "fields"}
+    structured = Manifest(
+        provenance=dataclasses.replace(PROVENANCE, spec=SPEC), content=("actions", "tiles"), shards=()
+    )
+    data = json.loads(json.dumps(structured.to_json()))
+    assert data["schema_version"] == 2
+    assert Manifest.from_json(data) == structured

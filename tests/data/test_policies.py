@@ -52,6 +52,37 @@ def test_actions_follow_from_the_seed(name):
     assert _acted(name, 1).dtype == np.int32
 
 
+def test_several_policies_share_the_environments():
+    """Each acts in its own environments as it would in them alone."""
+    count = 12
+    mixed = make_policy("sticky*2,random", SPEC, count, 4)
+    shares = {"sticky": [0, 1, 3, 4, 6, 7, 9, 10], "random": [2, 5, 8, 11]}
+    alone = {name: make_policy(name, SPEC, len(rows), 4) for name, rows in shares.items()}
+    for _ in range(5):
+        actions = mixed.act(np.zeros(count, bool))
+        for name, rows in shares.items():
+            np.testing.assert_array_equal(actions[rows], alone[name].act(np.zeros(len(rows), bool)))
+
+
+def test_all_policies_mixed_are_those_that_there_are():
+    class Still:
+        def __init__(self, spec, environments, seed):
+            self.count = environments
+
+        def act(self, began, seen=None):
+            return np.full(self.count, 4, np.int32)
+
+    actions = make_policy("mixed", SPEC, 300, 0, {"still": Still}).act(np.zeros(300, bool))
+    assert (actions[2::3] == 4).all()
+    assert (actions[::3] != 4).any()
+
+
+@pytest.mark.parametrize("name", ["sticky*0", "sticky*two", "random*"])
+def test_shares_that_are_none_are_refused(name):
+    with pytest.raises(DatasetError, match="is no share of a policy; write it as in 'sticky\\*2'"):
+        make_policy(name, SPEC, 1, 0)
+
+
 def test_an_unknown_policy_is_refused():
     with pytest.raises(DatasetError, match="no policy 'greedy'; choose one of sticky, random"):
         make_policy("greedy", SPEC, 1, 0)

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import re
+import types
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,7 @@ class Gymnasium:
 
     #: Gymnasium does not tell whose an environment is.
     licence = "NOASSERTION"
+    policies = types.MappingProxyType({})
 
     def __post_init__(self) -> None:
         if not self.id:

@@ -1,6 +1,7 @@
 """The 16 Procgen games (Cobbe et al. 2020, https://arxiv.org/abs/1912.01588) as a source of recordings."""
 
 import dataclasses
+import types
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,7 @@ class Procgen:
     side: int = FRAME
 
     licence = "MIT"
+    policies = types.MappingProxyType({})
 
     def __post_init__(self) -> None:
         if self.game not in GAMES:

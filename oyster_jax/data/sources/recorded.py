@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import types
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,6 +23,8 @@ class Recorded:
     """
 
     folder: str
+
+    policies = types.MappingProxyType({})
 
     @property
     def name(self) -> str:

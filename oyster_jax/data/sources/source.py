@@ -1,7 +1,8 @@
 """What a simulator must offer to be recorded: many environments that step at once."""
 
 import dataclasses
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int32, UInt8
@@ -22,6 +23,9 @@ class Observation:
       entities: float32 `[environments, capacity, fields]`, where asked for.
       entity_mask: bool `[environments, capacity]`.
       entities_lost: int32 `[environments]`, how many entities did not fit into the table.
+      tiles: uint8 `[environments, rows, columns]`, where the source knows them; see `TileSpec`.
+      quantities: float32 `[environments, quantities]`, likewise; see `QuantitySpec`.
+      facts: what there is to say of each episode so far, JSON-ready; of one that has ended, of that one.
     """
 
     frames: UInt8[np.ndarray, "environments height width 3"]
@@ -32,6 +36,19 @@ class Observation:
     entities: Float32[np.ndarray, "environments capacity fields"] | None = None
     entity_mask: Bool[np.ndarray, "environments capacity"] | None = None
     entities_lost: Int32[np.ndarray, "environments"] | None = None
+    tiles: UInt8[np.ndarray, "environments rows columns"] | None = None
+    quantities: Float32[np.ndarray, "environments quantities"] | None = None
+    facts: Sequence[dict[str, Any]] | None = None
+
+    def of(self, rows: Sequence[int] | np.ndarray) -> Self:
+        """Returns what some of the environments show."""
+        chosen: dict[str, Any] = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            chosen[field.name] = value[rows] if isinstance(value, np.ndarray) else value
+        if self.facts is not None:
+            chosen["facts"] = [self.facts[row] for row in rows]
+        return dataclasses.replace(self, **chosen)
 
 
 @runtime_checkable
@@ -73,6 +90,11 @@ class Source(Protocol):
     @property
     def licence(self) -> str:
         """SPDX name of the simulator's licence."""
+        ...
+
+    @property
+    def policies(self) -> Mapping[str, Callable[..., Any]]:
+        """Policies that only this source has, by name: `policy(spec, environments, seed)`, see `policies.Policy`."""
         ...
 
     def open(self, *, environments: int, levels: tuple[int, int], seed: int) -> Simulator:

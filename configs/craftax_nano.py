@@ -1,0 +1,54 @@
+"""Craftax-Classic with its structure, on two CPU cores: frames, tiles, entities and quantities in one latent.
+
+oyster train configs/craftax_nano.py
+"""
+
+import dataclasses
+
+from oyster_jax.data.record import RecordConfig
+from oyster_jax.data.sources.craftax import Craftax
+from oyster_jax.models.presets import preset
+from oyster_jax.models.structure import StructureConfig
+from oyster_jax.train.config import TrainConfig
+from oyster_jax.train.dynamics import DynamicsLossConfig
+from oyster_jax.train.experiment import ExperimentConfig
+from oyster_jax.train.optimizer import OptimizerConfig
+from oyster_jax.train.tokenizer import TokenizerLossConfig
+
+
+def get_config() -> ExperimentConfig:
+    """Returns the experiment."""
+    source = Craftax()
+    spec = source.spec
+    tokenizer, dynamics = preset("nano")
+    # A patch is a tile.
+    structure = StructureConfig.of(spec, {"facing_x": 1.0, "facing_y": 1.0, "health": 9.0})
+    tokenizer = dataclasses.replace(tokenizer, height=63, width=63, patch=7, features=128, heads=2, structure=structure)
+    dynamics = dataclasses.replace(
+        dynamics, tokens=tokenizer.tokens, columns=tokenizer.columns, merge=3, actions=spec.action.count
+    )
+    return ExperimentConfig(
+        name="craftax_nano",
+        seed=0,
+        recording=RecordConfig(
+            source=source, frames=200_000, levels=(0, 200_000), seed=1, policy="scripted*5,explore*3,sticky,random"
+        ),
+        tokenizer=tokenizer,
+        tokenizer_loss=TokenizerLossConfig(noise=0.05),
+        tokenizer_training=TrainConfig(
+            steps=2400,
+            batch=64,
+            window=1,
+            average_decay=0.995,
+            optimizer=OptimizerConfig(learning_rate=5e-3, warmup=50, decay=0.4),
+        ),
+        dynamics=dynamics,
+        dynamics_loss=DynamicsLossConfig(),
+        dynamics_training=TrainConfig(
+            steps=2000,
+            batch=12,
+            window=25,
+            average_decay=0.998,
+            optimizer=OptimizerConfig(learning_rate=4e-3, warmup=60, decay=0.4),
+        ),
+    )

@@ -1,0 +1,170 @@
+"""Craftax-Classic (Matthews et al. 2024, https://arxiv.org/abs/2402.16801) as a source of recordings."""
+
+import dataclasses
+import types
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Int32
+
+from oyster_jax.core.spec import ActionSpec, FrameSpec, WorldSpec
+from oyster_jax.data.errors import DatasetError
+from oyster_jax.data.sources import craftax_game, craftax_state
+from oyster_jax.data.sources.craftax_policies import Explorer, Scripted
+from oyster_jax.data.sources.source import Observation
+
+GAMES = ("classic",)
+
+#: Craftax's 17 actions in its own order; `do` collects, drinks, eats and attacks what the agent faces.
+ACTIONS = (
+    "noop", "left", "right", "up", "down", "do", "sleep", "place_stone", "place_table", "place_furnace", "place_plant",
+    "make_wood_pickaxe", "make_stone_pickaxe", "make_iron_pickaxe", "make_wood_sword", "make_stone_sword",
+    "make_iron_sword",
+)  # fmt: skip
+
+#: Craftax's 22 achievements in its own order.
+ACHIEVEMENTS = (
+    "collect_wood", "place_table", "eat_cow", "collect_sapling", "collect_drink", "make_wood_pickaxe",
+    "make_wood_sword", "place_plant", "defeat_zombie", "collect_stone", "place_stone", "eat_plant", "defeat_skeleton",
+    "make_stone_pickaxe", "make_stone_sword", "wake_up", "place_furnace", "collect_coal", "collect_iron",
+    "collect_diamond", "make_iron_pickaxe", "make_iron_sword",
+)  # fmt: skip
+
+#: Pixels a side of the frames: 9 tiles of 7.
+FRAME = 63
+
+#: Ticks a second; Craftax has no clock of its own.
+FRAME_RATE = 10.0
+
+_LAST_LEVEL = 2**31 - 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Craftax:
+    """Craftax-Classic, with all of its state that a frame shows; a level is the seed of a world.
+
+    What happens in an episode follows from the recording's seed, the level and the actions. The reward is the number of
+    achievements unlocked by the action, each once an episode.
+
+    Attributes:
+      game: one of `GAMES`.
+
+    Raises:
+      DatasetError: there is no such game.
+    """
+
+    game: str = "classic"
+
+    licence = "MIT"
+    policies = types.MappingProxyType({"explore": Explorer, "scripted": Scripted})
+
+    def __post_init__(self) -> None:
+        if self.game not in GAMES:
+            raise DatasetError(f"Of Craftax only {', '.join(GAMES)} can be recorded, not '{self.game}'.")
+
+    @property
+    def name(self) -> str:
+        """What the manifest calls it."""
+        return f"craftax:{self.game}"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The simulator's version, which the worlds of its seeds depend on.
+
+        Raises:
+          DatasetError: the simulator is not installed.
+        """
+        return {"version": craftax_game.version()}
+
+    @property
+    def spec(self) -> WorldSpec:
+        """Frames of 63 × 63 pixels, 17 actions, entities, tiles and quantities."""
+        return WorldSpec(
+            name="craftax",
+            frame=FrameSpec(height=FRAME, width=FRAME, rate=FRAME_RATE),
+            action=ActionSpec(names=ACTIONS, idle="noop"),
+            entity=craftax_state.ENTITIES,
+            tiles=craftax_state.TILES,
+            quantities=craftax_state.QUANTITIES,
+        )
+
+    def open(self, *, environments: int, levels: tuple[int, int], seed: int) -> "CraftaxSimulator":
+        """Starts the environments; see `Source.open`.
+
+        Raises:
+          DatasetError: the simulator is not installed, or there are not so many levels.
+        """
+        if levels[1] > _LAST_LEVEL:
+            raise DatasetError(f"Craftax's levels end at {_LAST_LEVEL}, but {levels[0]}:{levels[1]} were asked for.")
+        return CraftaxSimulator(environments=environments, levels=levels, seed=seed)
+
+
+class CraftaxSimulator:
+    """Environments that step together on the device; see `Simulator`."""
+
+    def __init__(self, *, environments: int, levels: tuple[int, int], seed: int) -> None:
+        self._game = craftax_game.game()
+        self._range, self._seed = levels, seed
+        # Each environment draws its levels by itself, so that its episodes do not depend on its neighbours'.
+        self._generators = [np.random.default_rng((seed, index)) for index in range(environments)]
+        self._levels = np.zeros(environments, np.int32)
+        self._ticks = np.zeros(environments, np.int64)
+        #: The tick at whose end each achievement was unlocked, -1 before.
+        self._unlocked = np.full((environments, len(ACHIEVEMENTS)), -1, np.int64)
+        self._states: Any = None
+
+    def observe(self) -> Observation:
+        """See `Simulator.observe`."""
+        count = len(self._levels)
+        begun = [self._begin(index) for index in range(count)]
+        self._states = jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *[state for state, _ in begun])
+        seen = {name: np.stack([shown[name] for _, shown in begun]) for name in begun[0][1]}
+        nothing = np.zeros(count, bool)
+        return self._observation(seen, np.zeros(count, np.float32), nothing, nothing, [{}] * count)
+
+    def step(self, actions: Int32[np.ndarray, "environments"]) -> Observation:
+        """See `Simulator.step`."""
+        self._states, outcome = self._game.step(self._states, np.asarray(actions, np.int32))
+        outcome = {name: np.array(array) for name, array in jax.device_get(outcome).items()}
+        unlocked = outcome.pop("achievements") & (self._unlocked < 0)
+        self._unlocked = np.where(unlocked, self._ticks[:, None], self._unlocked)
+        self._ticks += 1
+        facts = [_facts(row) for row in self._unlocked]
+        ended, terminals = outcome.pop("ended"), outcome.pop("terminals")
+        for index in np.flatnonzero(ended):
+            state, shown = self._begin(int(index))
+            self._states = self._game.replace(self._states, np.int32(index), state)
+            for name, array in shown.items():
+                outcome[name][index] = array
+        return self._observation(outcome, unlocked.sum(axis=1, dtype=np.float32), ended, terminals, facts)
+
+    def close(self) -> None:
+        """Frees the environments."""
+        self._states = None
+
+    def _begin(self, index: int) -> tuple[Any, dict[str, np.ndarray]]:
+        self._levels[index] = self._generators[index].integers(*self._range)
+        self._ticks[index], self._unlocked[index] = 0, -1
+        state, shown = self._game.begin(np.uint32(self._seed), self._levels[index])
+        return state, jax.device_get(shown)
+
+    def _observation(
+        self,
+        seen: dict[str, np.ndarray],
+        rewards: np.ndarray,
+        ended: np.ndarray,
+        terminals: np.ndarray,
+        facts: list[dict[str, Any]],
+    ) -> Observation:
+        lost = np.zeros(len(ended), np.int32)
+        return Observation(
+            levels=self._levels.copy(), rewards=rewards, ended=ended, terminals=terminals, entities_lost=lost,
+            facts=facts, **seen,
+        )  # fmt: skip
+
+
+def _facts(unlocked: np.ndarray) -> dict[str, Any]:
+    """Says which achievements an episode has unlocked, and by the action of which tick."""
+    ticks = unlocked.tolist()
+    return {"achievements": {name: tick for name, tick in zip(ACHIEVEMENTS, ticks, strict=True) if tick >= 0}}

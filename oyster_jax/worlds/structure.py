@@ -1,0 +1,171 @@
+"""Structure as people write it: a JSON document of tiles, entities and quantities, by their names.
+
+    {
+      "tiles": ["grass grass tree …", …],                       a row of names each, or one name for all
+      "entities": [{"type": "cow", "x": 2, "y": -1, "health": 3}, {"type": "agent", "facing_y": 1}],
+      "quantities": {"health": 7, "wood": 2, "daylight": 0.3}
+    }
+
+Places are in tiles from the agent, x to the right and y upwards, whole numbers; the agent may be left out, and stands
+at 0, 0. Fields that an entity does not give are 0; quantities that are not named have the value with which an episode
+begins. Any of the three parts may be left out, and is then unknown.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from oyster_jax.core.observation import Observation
+from oyster_jax.core.spec import EntitySpec, QuantitySpec, TileSpec, WorldSpec
+from oyster_jax.models.structure import StructureConfig
+from oyster_jax.worlds.errors import WorldError
+
+PARTS = ("tiles", "entities", "quantities")
+
+#: Probability from which on an entity is told.
+_THERE = 0.5
+
+
+def read_structure(path: Path) -> dict[str, Any]:
+    """Returns the document in a file.
+
+    Raises:
+      WorldError: there is none, or it is no JSON object.
+    """
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise WorldError(f"{path} cannot be read ({error.strerror or error}); give a file of JSON.") from error
+    except ValueError as error:
+        raise WorldError(f"{path} is not JSON ({error}); mend it there.") from error
+    if not isinstance(data, dict):
+        raise WorldError(f"{path} holds no JSON object; write one with any of {', '.join(PARTS)}.")
+    return data
+
+
+def parse(spec: WorldSpec, data: Mapping[str, Any]) -> Observation:
+    """Returns the moment that a document describes.
+
+    Raises:
+      WorldError: something in it is not as it should be, or the world has no structure.
+    """
+    if spec.tiles is None or spec.quantities is None or spec.entity is None:
+        raise WorldError(f"The world '{spec.name}' knows frames only, and cannot begin from entities.")
+    if unknown := set(data) - set(PARTS):
+        raise WorldError(f"A description has {', '.join(PARTS)}, but no '{min(map(str, unknown))}'; leave it out.")
+    if not data:
+        raise WorldError(f"The description is empty; give any of {', '.join(PARTS)}.")
+    found: dict[str, Any] = {}
+    if "tiles" in data:
+        found["tiles"] = _tiles(spec.tiles, data["tiles"])
+    if "entities" in data:
+        found["entities"], found["entity_mask"] = _entities(spec.entity, spec.tiles, data["entities"])
+    if "quantities" in data:
+        found["quantities"] = _quantities(spec.quantities, data["quantities"])
+    return Observation(**{name: jnp.asarray(array) for name, array in found.items()})
+
+
+def described(spec: WorldSpec, config: StructureConfig, reading: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Returns the document of what a latent tells, see `models.structure.reading`; `parse` reads it again.
+
+    An entity has its `probability` beside what it is.
+    """
+    assert spec.tiles is not None
+    assert spec.entity is not None
+    assert spec.quantities is not None
+    kinds, names = spec.tiles.kinds, spec.entity.types
+    fields = [spec.entity.fields[column] for column in config.columns[3:]]
+    entities = []
+    for token, kind in np.argwhere(reading["types"] > _THERE):
+        row, column = divmod(int(token), config.grid[1])
+        place = {"x": column - config.agent[1], "y": config.agent[0] - row}
+        own = {name: round(float(value), 2) for name, value in zip(fields, reading["attributes"][token], strict=True)}
+        sure = round(float(reading["types"][token, kind]), 3)
+        entities.append({"type": names[kind], **place, **own, "probability": sure})
+    values = zip(spec.quantities.names, reading["quantities"], strict=True)
+    return {
+        "tiles": [[kinds[kind] for kind in row] for row in reading["tiles"].tolist()],
+        "entities": entities,
+        "quantities": {name: round(float(value), 3) for name, value in values},
+    }
+
+
+def _tiles(spec: TileSpec, given: Any) -> np.ndarray:
+    if isinstance(given, str):
+        given = [[given] * spec.columns] * spec.rows
+    rows = [row.split() if isinstance(row, str) else row for row in given] if isinstance(given, list) else None
+    if rows is None or len(rows) != spec.rows or not all(isinstance(row, list) for row in rows):
+        raise WorldError(f"The tiles are {spec.rows} rows of names, or one name for all of them.")
+    for number, row in enumerate(rows):
+        if len(row) != spec.columns:
+            raise WorldError(f"Row {number} of the tiles has {len(row)} names, but a frame shows {spec.columns}.")
+        for name in row:
+            if name not in spec.kinds:
+                raise WorldError(f"There is no tile '{name}' (row {number}); this world has {', '.join(spec.kinds)}.")
+    return np.array([[spec.kinds.index(name) for name in row] for row in rows], np.uint8)
+
+
+def _entities(spec: EntitySpec, tiles: TileSpec, given: Any) -> tuple[np.ndarray, np.ndarray]:
+    if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
+        raise WorldError('The entities are a list of objects, as in [{"type": "cow", "x": 2, "y": -1}].')
+    agents = [one for one in given if one.get("type") == spec.types[0]]
+    if len(agents) > 1:
+        raise WorldError(f"There is one {spec.types[0]} in a world, but {len(agents)} were given.")
+    others = [one for one in given if one.get("type") != spec.types[0]]
+    if len(others) >= spec.capacity:
+        raise WorldError(f"At most {spec.capacity - 1} entities fit beside the agent, but {len(others)} were given.")
+    table = np.zeros((spec.capacity, len(spec.fields)), np.float32)
+    mask = np.zeros(spec.capacity, bool)
+    mask[0] = True
+    for row, one in enumerate([*(agents or [{}]), *others]):
+        kind = one.get("type", spec.types[0] if row == 0 else None)
+        if kind not in spec.types:
+            raise WorldError(f"There is no entity of type '{kind}'; this world has {', '.join(spec.types)}.")
+        for name, value in one.items():
+            if name in ("type", "probability"):
+                continue
+            if name not in spec.fields:
+                known = ", ".join(field for field in spec.fields if field != "type")
+                raise WorldError(f"A {kind} has no '{name}'; entities of this world have {known}.")
+            table[row, spec.column(name)] = _number(value, f"The {name} of a {kind}")
+        table[row, spec.column("type")] = spec.types.index(kind)
+        _check_place(spec, tiles, kind, table[row], row == 0)
+        mask[row] = True
+    return table, mask
+
+
+def _check_place(spec: EntitySpec, tiles: TileSpec, kind: str, row: np.ndarray, agent: bool) -> None:
+    x, y = (float(row[spec.column(name)]) for name in ("x", "y"))
+    if agent and (x, y) != (0, 0):
+        raise WorldError(f"The {kind} stands at x 0, y 0, which places count from, not at x {x:g}, y {y:g}.")
+    left, top = -tiles.agent[1], tiles.agent[0]
+    right, bottom = left + tiles.columns - 1, top - tiles.rows + 1
+    if not (left <= x <= right and bottom <= y <= top):
+        raise WorldError(
+            f"The {kind} at x {x:g}, y {y:g} lies beyond the frame, which shows x {left} to {right} and y {bottom} to "
+            f"{top} around the agent."
+        )
+
+
+def _quantities(spec: QuantitySpec, given: Any) -> np.ndarray:
+    if not isinstance(given, Mapping):
+        raise WorldError('The quantities are an object of numbers by name, as in {"health": 7}.')
+    values = np.array(spec.usual or (0.0,) * len(spec.names), np.float32)
+    for name, value in given.items():
+        if name not in spec.names:
+            raise WorldError(f"This world has no quantity '{name}'; it has {', '.join(spec.names)}.")
+        column, number = spec.column(name), _number(value, f"The quantity {name}")
+        if not 0 <= number <= spec.most[column]:
+            raise WorldError(f"The quantity {name} lies between 0 and {spec.most[column]:g}, but was {number:g}.")
+        values[column] = number
+    return values
+
+
+def _number(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        raise WorldError(f"{what} is a number, but was {json.dumps(value, default=str)}.")
+    return float(value)
