@@ -45,6 +45,7 @@ class Generate:
 
 def generate(config: Generate) -> "Iterator[Figure]":
     """Yields `generate.plain.rate`, `generate.stored.rate`, `generate.share`, `generate.bytes`, `generate.memory`."""
+    from oyster_jax.cli.allocator import give_back_large_blocks
     from oyster_jax.cli.errors import UsageError
     from oyster_jax.cli.opening import open_world
     from oyster_jax.generate.devices import Blocks
@@ -56,6 +57,7 @@ def generate(config: Generate) -> "Iterator[Figure]":
 
     if config.rounds < 1:
         raise UsageError(f"--rounds must be at least one, but was {config.rounds}.")
+    give_back_large_blocks()
     world = open_world(config.world)
     request = GenerateConfig(
         episodes=config.episodes,

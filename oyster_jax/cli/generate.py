@@ -63,9 +63,11 @@ def main(config: Config) -> int:
     """Generates or renders, and says what was written."""
     from rich.console import Console
 
+    from oyster_jax.cli.allocator import give_back_large_blocks
     from oyster_jax.cli.opening import open_world, split_cpu
     from oyster_jax.parallel.distributed import Terminated, join, leads, terminable
 
+    give_back_large_blocks()
     split_cpu(config.devices)
     join(config.cluster)
     console = Console(highlight=False, soft_wrap=True, quiet=not leads())

@@ -5,6 +5,7 @@ thing lies still and another moves on its own. The agent's picture tells all of 
 """
 
 import dataclasses
+import types
 
 import jax.numpy as jnp
 import numpy as np
@@ -94,6 +95,7 @@ class Platformer:
     name = "platformer"
     options = {}  # noqa: RUF012
     licence = "Apache-2.0"
+    policies = types.MappingProxyType({})
 
     @property
     def spec(self):
