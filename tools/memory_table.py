@@ -3,7 +3,7 @@
     tools/memory_table                 # small, base and large
     tools/memory_table --only small
 
-State (parameters, average, moments) and cache (ring and memory of 64 worlds, with parameters) are what the compiled
+State (parameters, average, moments) and cache (ring and memory of 8 worlds, with parameters) are what the compiled
 program is given; activations are the residual streams that its loops carry for the way back, read from its text. The
 figures by hand are those of `oyster_jax/plan/by_hand.py`. Ends with 1 where one is off by more than a tenth.
 """
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SLICES = {"small": "v5e:2x2", "base": "v5e:4x4", "large": "v5p:2x2x4"}
 
 #: Windows of a device, and worlds of a rollout on one.
-WINDOWS, WORLDS = 4, 64
+WINDOWS, WORLDS = 4, 8
 
 #: A TPU stores rows of so many numbers: the 64 features of a head take as much room as 128.
 LANES = 128

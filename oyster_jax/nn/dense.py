@@ -62,12 +62,7 @@ class Dense(nnx.Module):
     def _whole(self, x: Array, stored: int) -> Array:
         """Maps the last axis with the whole kernel, whose axis `stored` is cut where it lies."""
         kernel = self.kernel[...].astype(x.dtype)
-        if rules.ways("stored") == 1:
-            y = _mapped(x, kernel)
-        elif rules.ways("heads") == 1:
-            y = _matmul_cut(x.reshape(-1, x.shape[-1]), kernel, stored).reshape(*x.shape[:-1], kernel.shape[-1])
-        else:
-            y = _mapped(x, _put_together(kernel, stored))
+        y = _mapped(x, _put_together(kernel, stored) if rules.ways("stored") > 1 else kernel)
         return y if self.bias is None else y + lifted(self.bias[...].astype(x.dtype), y.ndim)
 
     def split(self, x: Float[Array, "... in"], sizes: Sequence[int]) -> list[Array]:
@@ -101,34 +96,26 @@ def _ways(sizes: Sequence[int]) -> int:
     return 1 if any(size % ways for size in sizes) else ways
 
 
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
 def _put_together(kernel: Array, stored: int) -> Array:
     """Returns a kernel whole, whose axis `stored` is cut; else the compiler might exchange activations instead.
 
-    It is said twice how it lies, so that what travels is what products take, not the float32 it is made of.
+    It is said twice how it lies, so that what travels is what products take, not the float32 it is made of. Its
+    gradient is summed up into the parts that updates are made in, and put together nowhere.
     """
     return rules.constrain(_cut(kernel, stored, None, "stored"), None, None)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _matmul_cut(x: Array, kernel: Array, stored: int) -> Array:
-    """Returns `x @ kernel` with a kernel that is cut over `fsdp` alone, as its gradient then is, where updates are."""
-    return x @ _put_together(kernel, stored)
+def _put_together_forward(kernel: Array, stored: int) -> tuple[Array, None]:
+    return _put_together(kernel, stored), None
 
 
-def _matmul_cut_forward(x: Array, kernel: Array, stored: int) -> tuple[Array, tuple[Array, Array]]:
-    whole = _put_together(kernel, stored)
-    return x @ whole, (x, whole)
-
-
-def _matmul_cut_backward(stored: int, residuals: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+def _put_together_backward(stored: int, _: None, gradient: Array) -> tuple[Array]:
     del stored
-    x, whole = residuals
-    longer = int(whole.shape[0] <= whole.shape[1])
-    of_kernel = rules.summed_in_parts(lambda x, gradient: _row_major_transpose(x) @ gradient, x, gradient, axis=longer)
-    return gradient @ _row_major_transpose(whole), of_kernel
+    return (_cut(gradient, int(gradient.shape[0] <= gradient.shape[1]), None, "stored"),)
 
 
-_matmul_cut.defvjp(_matmul_cut_forward, _matmul_cut_backward)
+_put_together.defvjp(_put_together_forward, _put_together_backward)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))

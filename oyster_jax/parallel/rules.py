@@ -8,7 +8,7 @@ moments, averages) are cut along the longer side of each matrix, so that what Mu
 import contextlib
 import contextvars
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -66,33 +66,6 @@ def constrain(x: Array, *axes: str | None) -> Array:
     free = [PartitionSpec.UNCONSTRAINED] * (x.ndim - len(axes))
     cut = [_fitting(mesh, axis, size) for axis, size in zip(axes, x.shape[x.ndim - len(axes) :], strict=True)]
     return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, PartitionSpec(*free, *cut)))
-
-
-def summed_in_parts(product: Callable[..., Array], *rows: Array, axis: int) -> Array:
-    """Returns `product(*rows)`, a sum over rows, cut along `axis` over "gathered": no device puts it together.
-
-    Each device makes the sum over its own rows, and these are summed up into parts, then over copies. The compiler is
-    not asked, which does so on some meshes only, and on others sums up the whole, or passes on parts in a ring.
-
-    Args:
-      product: of two matrices or more, whose first axes are rows of a batch.
-      *rows: what it takes.
-      axis: of its result.
-    """
-    mesh, outer = _current(), tuple(axis for axis in RULES["batch"] if axis not in RULES["gathered"])
-    (inner,) = RULES["gathered"]
-    shape = jax.eval_shape(product, *rows).shape
-    if len(rows[0]) % ways("batch") or shape[axis] % ways("gathered"):
-        return constrain(product(*rows), *("gathered" if axis == other else None for other in range(len(shape))))
-
-    def own(*rows: Array) -> Array:
-        part = jax.lax.psum_scatter(product(*rows), inner, scatter_dimension=axis, tiled=True)
-        return jax.lax.psum(part, outer)
-
-    cut = PartitionSpec(*(inner if axis == other else None for other in range(len(shape))))
-    batch = PartitionSpec(RULES["batch"])
-    mapped = jax.shard_map(own, mesh=mesh, in_specs=(batch,) * len(rows), out_specs=cut, check_vma=False)
-    return mapped(*rows)
 
 
 def replicated(mesh: Mesh) -> NamedSharding:

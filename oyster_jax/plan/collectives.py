@@ -70,7 +70,7 @@ def exchanges(program: str, mesh: Mesh | AbstractMesh) -> list[Exchange]:
                 continue
             kind = "reduce-scatter" if "all-reduce-scatter" in name else match[2]
             channel = re.search(r"channel_id=(\d+)", line)
-            # Sums into parts, and what JAX itself wrote, all have one channel, the first.
+            # The compiler gives all sums into parts one channel, the first, as JAX does all that it writes itself.
             key = channel[1] if channel and channel[1] != "1" else name + line
             if key not in found or turns[name] > found[key][0]:
                 found[key] = (turns[name], kind, line)

@@ -41,12 +41,14 @@ _HALF_STEPS = 2
 _ITERATIONS = 5
 
 
-def predicted(program: Program, experiment: ExperimentConfig) -> dict[str, float]:
+def predicted(program: Program, experiment: ExperimentConfig, *, scatters: bool = True) -> dict[str, float]:
     """Returns the bytes that a device sends in one step along each set of axes, named as in `Exchange`.
 
     Args:
       program: of a training step.
       experiment: what it trains.
+      scatters: whether the compiler sums up into parts; XLA's for a CPU sums up the whole, which is twice as much, and
+        takes a part of it.
     """
     shape = program.mesh.shape
     fsdp, tensor, data = shape["fsdp"], shape["tensor"], shape["slice"] * shape["data"]
@@ -63,7 +65,7 @@ def predicted(program: Program, experiment: ExperimentConfig) -> dict[str, float
         gathered, share = ("fsdp", fsdp) if split else (_joined(program, "fsdp", "tensor"), cut)
         numbers = leaf.size / tensor if split else leaf.size
         sent[gathered] += passes.get(stack, 1) * half * numbers * _left(share)
-        sent["fsdp"] += _GRADIENTS * half * numbers * _left(fsdp)
+        sent["fsdp"] += _GRADIENTS * half * numbers * _left(fsdp) * (1 if scatters else 2)
         sent[_joined(program, "slice", "data")] += _GRADIENTS * half * leaf.size / cut * 2 * _left(data)
         both = _joined(program, "fsdp", "tensor")
         if not _lies_as_updated(name, leaf):

@@ -34,7 +34,7 @@ def found():
         read = exchanges(program.lower().compile().as_text(), mesh)
         found = {
             "sent": sent_by_axes(read),
-            "predicted": predicted(program, one),
+            "predicted": predicted(program, one, scatters=False),
             "exchanges": [dataclasses.asdict(exchange) for exchange in read],
             "activations": activations(program, one),
             "moments": moments(program),
