@@ -1,6 +1,6 @@
 """Craftax-Classic with its structure, on two CPU cores: frames, tiles, entities and quantities in one latent.
 
-oyster train configs/craftax_nano.py
+    oyster train configs/craftax_nano.py
     .venv/bin/python tools/structure_figures.py configs/craftax_nano.py RUN --data TRAINING --held-out HELD_OUT
 
 Not trained to its end yet. After 105 steps of 32 frames of the tokenizer (100,000 recorded frames; 62 s of CPU time,

@@ -167,6 +167,7 @@ def test_an_episode_that_ends_begins_anew():
         for index in np.flatnonzero(observation.ended):
             ended += 1
             assert observation.terminals[index]
+            assert observation.quantities is not None
             assert observation.quantities[index, QUANTITIES.column("health")] == 9
             _, shown = simulator._game.begin(np.uint32(0), observation.levels[index])
             fresh = jax.device_get(shown)
