@@ -1,6 +1,15 @@
 """Craftax-Classic with its structure, on two CPU cores: frames, tiles, entities and quantities in one latent.
 
-oyster train configs/craftax_nano.py
+    oyster train configs/craftax_nano.py
+    .venv/bin/python tools/structure_figures.py configs/craftax_nano.py RUN --data TRAINING --held-out HELD_OUT
+
+Not trained to its end yet. After 105 steps of 32 frames of the tokenizer (100,000 recorded frames; 62 s of CPU time,
+compiling included), on 512 moments of held-out levels, told by latents of frames alone and of structure alone:
+
+| | tiles | creatures, F1 | error of place | quantities shown |
+|---|---|---|---|---|
+| frames | 96.5 % | 0.558 | 0.20 tiles | 100 % |
+| structure | 98.2 % | 0.545 | 0.21 tiles | 100 % |
 """
 
 import dataclasses

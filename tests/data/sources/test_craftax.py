@@ -169,7 +169,8 @@ def test_an_episode_that_ends_begins_anew():
             assert observation.terminals[index]
             assert observation.quantities is not None
             assert observation.quantities[index, QUANTITIES.column("health")] == 9
-            fresh = jax.device_get(simulator._game.begin(np.uint32(0), observation.levels[index])[1])
+            _, shown = simulator._game.begin(np.uint32(0), observation.levels[index])
+            fresh = jax.device_get(shown)
             np.testing.assert_array_equal(observation.frames[index], fresh["frames"])
             assert observation.levels[index] != levels[index]
         levels = observation.levels
