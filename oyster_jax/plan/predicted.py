@@ -55,7 +55,7 @@ def predicted(program: Program, experiment: ExperimentConfig, *, scatters: bool 
     cut, half = fsdp * tensor, jnp.dtype(experiment.dynamics.dtype).itemsize
     passes = _passes(program, experiment)
     muon = experiment.dynamics_training.optimizer.name == "muon"
-    sent: collections.Counter[str] = collections.Counter()
+    sent: dict[str, float] = collections.defaultdict(float)
     for name, leaf in named_leaves(program.arguments["parameters"]).items():
         if not name.endswith("kernel"):
             every = _joined(program, "slice", "data", "fsdp")
