@@ -184,12 +184,12 @@ def test_an_xarray_has_every_axis_named(whole):
     np.testing.assert_array_equal(opened.lengths, whole.lengths)
 
 
-def test_an_episode_can_be_lived_again_from_its_start(whole, params):
-    episode = whole[6]
-    start = start_state(whole.folder, 6, MODEL, params)
-    _, frames = rollout(MODEL, params, start, jnp.asarray(episode.actions[:8]))
-    # Alone and in a block, last bits differ.
-    np.testing.assert_allclose(episode.frames[1:9].astype(int), np.asarray(frames).astype(int), atol=1)
+def test_episodes_can_be_lived_again_from_their_starts(whole, params):
+    for index, episode in enumerate(whole):
+        start = start_state(whole.folder, index, MODEL, params)
+        _, frames = rollout(MODEL, params, start, jnp.asarray(episode.actions[:3]))
+        # Alone and in a block, last bits differ, and after some more ticks this world of random numbers makes much of it.
+        np.testing.assert_allclose(episode.frames[1:4].astype(int), np.asarray(frames).astype(int), atol=1)
     with pytest.raises(GenerateError, match="does not hold the start of episode 99"):
         start_state(whole.folder, 99, MODEL, params)
 
