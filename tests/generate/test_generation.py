@@ -188,7 +188,7 @@ def test_episodes_can_be_lived_again_from_their_starts(whole, params):
     for index, episode in enumerate(whole):
         start = start_state(whole.folder, index, MODEL, params)
         _, frames = rollout(MODEL, params, start, jnp.asarray(episode.actions[:3]))
-        # Alone and in a block, last bits differ, and after some more ticks this world of random numbers makes much of it.
+        # Alone and in a block, last bits differ; after some more ticks a world of random numbers makes much of that.
         np.testing.assert_allclose(episode.frames[1:4].astype(int), np.asarray(frames).astype(int), atol=1)
     with pytest.raises(GenerateError, match="does not hold the start of episode 99"):
         start_state(whole.folder, 99, MODEL, params)
