@@ -13,6 +13,7 @@ import tyro
 from oyster_jax.cli.clip import check_clip
 from oyster_jax.cli.cores import use_one_core
 from oyster_jax.cli.errors import UsageError
+from oyster_jax.worlds.record import read_record
 from oyster_jax.worlds.registry import find
 
 if TYPE_CHECKING:
@@ -159,5 +160,14 @@ def _next_steps(config: Config, seed: int) -> None:
     how = " --terminal" if config.terminal else ""
     print("Next:")
     print(f"  {oyster} play --world {name}{how}" + (f" --seed {seed + 1}" if config.terminal else ""))
-    print(f'  {oyster} rollout --world {name} --actions "right*30,right+jump*6,right*20" --out clip.mp4')
+    print(f'  {oyster} rollout --world {name} --actions "{_example(name)}" --out clip.mp4')
     print(f"  {oyster} worlds")
+
+
+def _example(world: str) -> str:
+    """Returns a script of actions that a world knows."""
+    action = read_record(find(world))["spec"]["action"]
+    if {"right", "right+jump"} <= set(action["names"]):
+        return "right*30,right+jump*6,right*20"
+    others = [name for name in action["names"] if name != action["idle"]] or [action["idle"]]
+    return ",".join(f"{name}*20" for name in others[:3])
