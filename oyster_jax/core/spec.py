@@ -86,7 +86,7 @@ class ActionSpec:
         return self.names.index(max(fitting, key=lambda name: 0 if name == self.idle else len(name.split("+"))))
 
     def script(self, text: str) -> np.ndarray:
-        """Parses `right*30,right+jump*6,4*10` into action ids.
+        """Parses `right*30,right+jump*6,4*10` into action ids; see `script_parts`.
 
         Returns:
           int32 `[ticks]`.
@@ -94,15 +94,7 @@ class ActionSpec:
         Raises:
           ValueError: an action is unknown, a count is not a positive number, or there are more than `LONGEST` ticks.
         """
-        ids: list[int] = []
-        for part in filter(None, (part.strip() for part in text.split(","))):
-            name, star, count = part.partition("*")
-            if star and (not count.strip().isdigit() or int(count) < 1):
-                raise ValueError(f"'{part}' is not an action with a count; write it as in 'right*30'.")
-            ticks = int(count) if star else 1
-            if len(ids) + ticks > LONGEST:
-                raise ValueError(f"'{part}' makes a list of more than {LONGEST:,} actions; give fewer.")
-            ids += [self.parse(name)] * ticks
+        ids = [action for name, ticks in script_parts(text) for action in [self.parse(name)] * ticks]
         if not ids:
             raise ValueError("The list of actions is empty; write it as in 'right*30,right+jump*6'.")
         return np.asarray(ids, np.int32)
@@ -247,6 +239,25 @@ def _tuples(data: Any) -> Any:
     if isinstance(data, dict):
         return {name: _tuples(value) for name, value in data.items()}
     return tuple(_tuples(value) for value in data) if isinstance(data, list) else data
+
+
+def script_parts(text: str) -> list[tuple[str, int]]:
+    """Returns the actions of a script and how many ticks each is held, whatever a world calls its actions.
+
+    Raises:
+      ValueError: a count is not a positive number, or there are more than `LONGEST` ticks.
+    """
+    parts, total = [], 0
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, star, count = part.partition("*")
+        if star and (not count.strip().isdigit() or int(count) < 1):
+            raise ValueError(f"'{part}' is not an action with a count; write it as in 'right*30'.")
+        ticks = int(count) if star else 1
+        total += ticks
+        if total > LONGEST:
+            raise ValueError(f"'{part}' makes a list of more than {LONGEST:,} actions; give fewer.")
+        parts.append((name, ticks))
+    return parts
 
 
 def as_action_ids(spec: ActionSpec, actions: str | Sequence[str | int] | np.ndarray) -> np.ndarray:

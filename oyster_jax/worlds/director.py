@@ -81,8 +81,9 @@ class _Walk:
         lived = log.archive.branch(branch)
         end = lived.end
         self._logged = log.actions(branch, tick, end).tolist()
-        self._moments: Iterator[Moment] | None = log.replay(branch, tick, end)
-        self._moment: Moment | None = next(self._moments)
+        # Where nothing was lived yet the session itself is there.
+        self._moments: Iterator[Moment] | None = log.replay(branch, tick, end) if self._logged else None
+        self._moment: Moment | None = None if self._moments is None else next(self._moments)
         self._labels = {(event.tick, event.text) for event in lived.events if event.kind == "label"}
 
     @property

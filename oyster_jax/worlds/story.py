@@ -1,25 +1,27 @@
 """A story: acts that follow each other and fork, as a small typed file says them.
 
-world = "coinrun"
-seed = 7
+    world = "coinrun"
+    seed = 7
 
-[[act]]
-label = "towards the saw"
-do = "right*30,right+jump*6"            # or "sticky", "random"
-ticks = 90
-until = { near = 2, within = 3.5 }      # a saw, by its type
+    [[act]]
+    label = "towards the saw"
+    do = "right*30,right+jump*6"            # or "sticky", "random"
+    ticks = 90
+    until = { near = 2, within = 3.5 }      # a saw, by its type
 
-[[act.branch]]
-name = "over it"
-[[act.branch.act]]
-do = "right+jump"
-ticks = 30
+    [[act.branch]]
+    name = "over-it"
+    [[act.branch.act]]
+    do = "right+jump"
+    ticks = 30
 
-[[act.branch]]
-name = "back"
-[[act.branch.act]]
-do = "left"
-ticks = 30
+    [[act.branch]]
+    name = "back"
+    [[act.branch.act]]
+    do = "left"
+    ticks = 30
+
+What may stand in it are the fields of `Story`, `Act` and `Condition`.
 """
 
 import dataclasses
@@ -30,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from oyster_jax.core.spec import LONGEST, ActionSpec
+from oyster_jax.core.spec import LONGEST, ActionSpec, script_parts
 from oyster_jax.data.policies import POLICIES
 from oyster_jax.session.branch import MAIN, is_plain
 from oyster_jax.worlds.errors import StoryError
@@ -170,7 +172,10 @@ def _act(given: Any, where: str, names: set[str]) -> Act:
     if ticks is None:
         if given["do"] in POLICIES:
             raise StoryError(f"{where} does not say how long '{given['do']}' acts; give it ticks.")
-        ticks = sum(_count(part, where) for part in given["do"].split(","))
+        try:
+            ticks = sum(count for _, count in script_parts(given["do"]))
+        except ValueError as error:
+            raise StoryError(f"{where}: {error}") from error
     if not 0 < ticks <= LONGEST:
         raise StoryError(f"{where} lasts from 1 to {LONGEST:,} ticks, but is to last {ticks}.")
     branches = {}
@@ -184,13 +189,6 @@ def _act(given: Any, where: str, names: set[str]) -> Act:
         names.add(name)
         branches[name] = _acts(branch["act"], f"act of '{name}'", names)
     return Act(do=given["do"], ticks=ticks, label=given.get("label", ""), branches=branches, **conditions)
-
-
-def _count(part: str, where: str) -> int:
-    _, star, count = part.partition("*")
-    if star and not count.strip().isdigit():
-        raise StoryError(f"'{part}' in {where} is not an action with a count; write it as in 'right*30'.")
-    return int(count) if star else 1
 
 
 def _condition(given: Any, where: str) -> Condition:
