@@ -42,6 +42,8 @@ class Config:
     """Procgen: levels with pictures behind them."""
     themes: tyro.conf.FlagCreatePairsOff[bool] = False
     """Procgen: levels that differ in their tiles and figures."""
+    events: float = 0.0
+    """Craftax: share of ticks at which something is made to happen that no action did, as when night falls."""
     view: Literal["auto", "observation", "rendering"] = "auto"
     """Gymnasium: where frames come from; auto takes observations that are pictures, else what is rendered."""
     size: Annotated[str | None, tyro.conf.arg(metavar="HEIGHTxWIDTH")] = None
@@ -117,7 +119,7 @@ def _source(config: Config) -> tuple["Source", int]:
 
     options = {
         "procgen": ("entities", "distribution", "backgrounds", "themes"),
-        "craftax": (),
+        "craftax": ("events",),
         "gym": ("view", "size", "rate", "actions"),
     }
     family, _, game = config.source.partition(":")
@@ -132,7 +134,7 @@ def _source(config: Config) -> tuple["Source", int]:
     given = {name: getattr(config, name) for name in options[family]}
     if family == "gym":
         return Gymnasium(id=game, **given), 8
-    return (Procgen(game=game, **given) if family == "procgen" else Craftax(game=game)), 64
+    return (Procgen(game=game, **given) if family == "procgen" else Craftax(game=game, **given)), 64
 
 
 def _levels(text: str) -> tuple[int, int]:

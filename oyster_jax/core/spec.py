@@ -12,6 +12,9 @@ UNLABELLED = -1
 #: Ticks of a script of actions; more were a slip of the hand, and would fill the memory.
 LONGEST = 10_000_000
 
+#: Parts of a specification that there were not from the beginning.
+_LATER = ("tiles", "quantities", "events")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FrameSpec:
@@ -181,6 +184,27 @@ class QuantitySpec:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class EventSpec:
+    """What can be made to happen in a world, beside what its actions do: night falls, a zombie appears.
+
+    Attributes:
+      names: one an event; its id is the index plus one, since 0 stands for a tick at which nothing is made to happen.
+    """
+
+    names: tuple[str, ...]
+
+    def parse(self, event: str) -> int:
+        """Returns the id of an event.
+
+        Raises:
+          ValueError: there is no such event; the sentence lists the known ones.
+        """
+        if event not in self.names:
+            raise ValueError(f"There is no event '{event}' in this world; it knows {', '.join(self.names)}.")
+        return self.names.index(event) + 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class WorldSpec:
     """Everything that a user must know of a world to step it and to look at it.
 
@@ -191,6 +215,7 @@ class WorldSpec:
       entity: what it contains, where its recordings said so.
       tiles: what the tiles in its frames are, likewise.
       quantities: what it counts, likewise.
+      events: what can be made to happen in it, likewise.
     """
 
     name: str
@@ -199,6 +224,7 @@ class WorldSpec:
     entity: EntitySpec | None = None
     tiles: TileSpec | None = None
     quantities: QuantitySpec | None = None
+    events: EventSpec | None = None
 
     @property
     def structured(self) -> bool:
@@ -211,7 +237,7 @@ class WorldSpec:
         # What a world has not is left out, so that descriptions read as they did before there was such a thing.
         if self.entity is not None and not self.entity.types:
             del data["entity"]["types"]
-        return {name: value for name, value in data.items() if name not in ("tiles", "quantities") or value is not None}
+        return {name: value for name, value in data.items() if name not in _LATER or value is not None}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -221,7 +247,7 @@ class WorldSpec:
           ValueError: a field is missing, unknown or of the wrong kind.
         """
         try:
-            given = {name: _tuples(data.get(name)) for name in ("entity", "tiles", "quantities")}
+            given = {name: _tuples(data.get(name)) for name in ("entity", *_LATER)}
             return cls(
                 name=data["name"],
                 frame=FrameSpec(**data["frame"]),
@@ -229,6 +255,7 @@ class WorldSpec:
                 entity=EntitySpec(**given["entity"]) if given["entity"] else None,
                 tiles=TileSpec(**given["tiles"]) if given["tiles"] else None,
                 quantities=QuantitySpec(**given["quantities"]) if given["quantities"] else None,
+                events=EventSpec(**given["events"]) if given["events"] else None,
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"This is not a world specification: {error!r}.") from error

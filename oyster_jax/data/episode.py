@@ -21,6 +21,7 @@ ARRAYS: dict[str, tuple[str, int]] = {
     "entity_mask": ("bool", 2),
     "tiles": ("uint8", 3),
     "quantities": ("float32", 2),
+    "events": ("int32", 1),
 }
 
 #: What every episode holds; the other arrays are optional.
@@ -48,6 +49,8 @@ class Episode:
       tiles: uint8 `[ticks, rows, columns]`, what the tiles of `frames[t]` are; see `TileSpec`.
       quantities: float32 `[ticks, quantities]`, what the agent has and the world counts at `frames[t]`; see
         `QuantitySpec`.
+      events: int32 `[ticks]`, what was made to happen at `frames[t]`, before `actions[t]` was taken: the id of an
+        event, 0 for nothing; see `EventSpec`.
       metadata: JSON-ready facts about this episode: level seed, how it ended, …
 
     Raises:
@@ -65,6 +68,7 @@ class Episode:
     entity_mask: Bool[np.ndarray, "ticks capacity"] | None = None
     tiles: UInt8[np.ndarray, "ticks rows columns"] | None = None
     quantities: Float32[np.ndarray, "ticks quantities"] | None = None
+    events: Int32[np.ndarray, "ticks"] | None = None
     metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:

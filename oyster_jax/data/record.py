@@ -152,6 +152,8 @@ class _Take:
         for name in ("tiles", "quantities"):
             if (shown := getattr(before, name)) is not None:
                 add[name].append(shown[index].copy())
+        if after.events is not None:
+            add["events"].append(after.events[index])
         if after.facts is not None:
             self.facts = after.facts[index]
 
@@ -168,6 +170,7 @@ class _Take:
             entity_mask=np.stack(columns["entity_mask"]) if entities else None,
             tiles=np.stack(columns["tiles"]) if "tiles" in columns else None,
             quantities=np.stack(columns["quantities"]) if "quantities" in columns else None,
+            events=np.asarray(columns["events"], np.int32) if "events" in columns else None,
             metadata={"level": self.level, "ending": ending}
             | ({"entities_lost": self.lost} if entities else {})
             | self.facts,

@@ -1,11 +1,11 @@
-"""The action encoder: what the player does, as a vector that is added to every token."""
+"""What is done to a world, as vectors that are added to every token: the player's actions, and events."""
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from oyster_jax.core.spec import UNLABELLED
-from oyster_jax.typing import Actions, Array, Float
+from oyster_jax.typing import Actions, Array, Float, Int32
 
 
 class ActionEncoder(nnx.Module):
@@ -23,3 +23,15 @@ class ActionEncoder(nnx.Module):
     def __call__(self, actions: Actions) -> Float[Array, "*batch width"]:
         """Embeds action ids; `UNLABELLED` has an embedding of its own."""
         return self.table[...][jnp.where(actions == UNLABELLED, self.actions, actions)]
+
+
+class EventEncoder(nnx.Module):
+    """One learned embedding an event; a tick without one, id 0, has none."""
+
+    def __init__(self, events: int, width: int, *, rngs: nnx.Rngs):
+        self.table = nnx.Param(0.5 * jax.random.normal(rngs.params(), (events, width)))
+
+    def __call__(self, events: Int32[Array, "*batch"]) -> Float[Array, "*batch width"]:
+        """Embeds ids of `EventSpec`."""
+        found = self.table[...][jnp.maximum(events - 1, 0)]
+        return jnp.where((events > 0)[..., None], found, jnp.zeros_like(found))

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from oyster_jax.models.action_encoder import ActionEncoder
+from oyster_jax.models.action_encoder import ActionEncoder, EventEncoder
 from oyster_jax.models.camera import SCALE, Camera, CameraConfig, motion_features, told
 from oyster_jax.models.heads import Heads, HeadsConfig
 from oyster_jax.models.memory import LongRangeMemory
@@ -39,6 +39,7 @@ class DynamicsConfig:
       columns: places in a row of it.
       channels: features of one latent token.
       actions: how many actions there are.
+      events: how many events can be made to happen (see `EventSpec`).
       merge: `merge × merge` latent tokens become one token here.
       features: width of the network.
       heads: attention heads.
@@ -59,6 +60,7 @@ class DynamicsConfig:
     columns: int = 8
     channels: int = 16
     actions: int = 15
+    events: int = 0
     merge: int = 2
     features: int = 256
     heads: int = 4
@@ -165,6 +167,7 @@ class Dynamics(nnx.Module):
         self.config, self.dtype = config, jnp.dtype(config.dtype)
         inputs, width = config.channels * config.merge**2, config.features
         self.actions = ActionEncoder(config.actions, width, rngs=rngs)
+        self.events = EventEncoder(config.events, width, rngs=rngs) if config.events else None
         self.embed = Dense(2 * inputs, width, rngs=rngs, bias=True)
         self.place = nnx.Param(0.02 * jax.random.normal(rngs.params(), (config.coarse, width)))
         self.registers = nnx.Param(0.02 * jax.random.normal(rngs.params(), (config.registers, width)))
@@ -197,11 +200,13 @@ class Dynamics(nnx.Module):
         noise: Float[Array, "*batch"],
         motion: Float[Array, "*batch 2"] | None = None,
         next_motion: Float[Array, "*batch 2"] | None = None,
+        events: Int32[Array, "*batch"] | None = None,
     ) -> Float[Array, "*batch slots width"]:
         """Embeds what a tick is given: its latent, the one before, the action, the noise level of the latents.
 
         With a map also how the camera moved to the latent's frame from the one before, in pixels, zero where none was;
-        with a camera, how it will move to the next.
+        with a camera, how it will move to the next. Of a world with events also which is made to happen, by default
+        none.
         """
         pair = jnp.concatenate([self._merged(latents), self._merged(previous)], axis=-1)
         x = self.embed(pair.astype(self.dtype)).astype(jnp.float32)
@@ -209,6 +214,8 @@ class Dynamics(nnx.Module):
         registers = self.registers[...]
         registers = jnp.broadcast_to(lifted(registers, x.ndim), (*x.shape[:-2], *registers.shape))
         given = self.actions(actions) + self.noise_level(noise)
+        if events is not None and self.events is not None:
+            given = given + self.events(events)
         for moved, embed in ((motion, self.embed_motion), (next_motion, self.embed_next_motion)):
             if moved is not None and embed is not None:
                 given = given + embed(told(moved))

@@ -18,7 +18,7 @@ from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.models.structure import StructureConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.prng import named_key, tick_key
-from oyster_jax.typing import Action, Actions, Array, Bool, Float, Frame, Frames, Latent, Params, PRNGKey
+from oyster_jax.typing import Action, Actions, Array, Bool, Float, Frame, Frames, Int32, Latent, Params, PRNGKey
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,6 +74,7 @@ class WorldNetwork:
             "latent grid's columns": (self.dynamics.columns, self.tokenizer.columns),
             "number of latent channels": (self.dynamics.channels, self.tokenizer.channels),
             "number of actions": (self.dynamics.actions, self.spec.action.count),
+            "number of events": (self.dynamics.events, len(self.spec.events.names) if self.spec.events else 0),
         }
         for name, (one, other) in expected.items():
             if one != other:
@@ -129,6 +130,16 @@ class WorldNetwork:
         assert self.tokenizer.structure is not None, "only a world with structure tells of it"
         _, said = tokenizer.bind(self.tokenizer, params["tokenizer"]).renderer.told(state.latent)
         return structure.reading(self.tokenizer.structure, said)
+
+    def with_event(self, state: WorldState, event: Int32[Array, ""] | int) -> WorldState:
+        """Returns the state with an event that is made to happen with its next tick; see `EventSpec`.
+
+        Args:
+          state: of a world with events.
+          event: its id, 0 for none. It takes the place of one that was waiting.
+        """
+        assert self.dynamics.events, "only a world with events can have one happen"
+        return state.replace(cache=state.cache | {"event": jnp.int32(event)})
 
     def advance(self, params: Params, state: WorldState, action: Action) -> WorldState:
         """Returns the state one tick later; one whose status is NONFINITE stays as it was."""
@@ -209,9 +220,11 @@ class WorldNetwork:
     def to_json(self) -> dict[str, Any]:
         """Returns a JSON-ready dict without the spec; `from_json` is its inverse."""
         data = {name: dataclasses.asdict(getattr(self, name)) for name in ("tokenizer", "dynamics", "sampler")}
-        # Worlds of frames alone are described, and known by their digest, as before there was any other.
+        # Worlds of frames and actions alone are described, and known by their digest, as before there was any other.
         if self.tokenizer.structure is None:
             del data["tokenizer"]["structure"]
+        if not self.dynamics.events:
+            del data["dynamics"]["events"]
         return data
 
     @classmethod
@@ -253,7 +266,7 @@ class WorldNetwork:
             step=jnp.int32(0),
             key=key,
             latent=latent,
-            cache={"ring": ring, "previous": latent},
+            cache={"ring": ring, "previous": latent} | ({"event": jnp.int32(0)} if self.dynamics.events else {}),
             memory=memory,
             readout=jnp.zeros((2 + self.dynamics.tokens * self.dynamics.readouts.place_outputs,)),
             status=jnp.int32(Status.OK),
@@ -284,7 +297,8 @@ class WorldNetwork:
             memory["position"] = position
             if model.camera is not None:
                 next_motion = model.camera(state.latent, previous, motion, action)
-        x = model.tokens(state.latent, previous, action, noise, motion, next_motion)
+        event = state.cache.get("event")
+        x = model.tokens(state.latent, previous, action, noise, motion, next_motion, event)
         ring, remembered = state.cache["ring"], memory.get("associative")
         features, ring, remembered = model.features_of_step(x, ring, remembered, state.step)
         if remembered is not None:
@@ -292,6 +306,8 @@ class WorldNetwork:
         if motion is not None:
             memory["motion"] = model.camera_motion(features, motion) if next_motion is None else next_motion
         cache = state.cache | {"ring": ring, "previous": state.latent}
+        if event is not None:
+            cache["event"] = jnp.int32(0)
         return features, state.replace(cache=cache, memory=memory, readout=model.read(features)), covered
 
     def _shown(self, params: Params, state: WorldState) -> WorldState:

@@ -93,7 +93,8 @@ def dynamics_loss(
     if motion is not None and model.camera is not None:
         # Noise would hide the fractions of pixels that motion is about.
         next_motion = model.camera(*with_previous(latents if seen is None else seen), motion, batch["actions"])
-    x = model.tokens(history, previous, actions, level, motion, jax.lax.stop_gradient(next_motion))
+    still = jax.lax.stop_gradient(next_motion)
+    x = model.tokens(history, previous, actions, level, motion, still, batch.get("events"))
     features = model.features_of_sequence(x, _window(config, weights, keys["ring"]))
     drafts = batch["drafts"][:, 1:].astype(jnp.float32) if config.map else None
 
@@ -199,8 +200,13 @@ def dynamics_stage(
     """Returns the stage that trains a dynamics on cached latents.
 
     Raises:
-      ValueError: entities are to be read out, or a map to be kept, and the dataset has not what that takes.
+      ValueError: entities are to be read out, a map to be kept or events to happen, and the dataset has not what that
+        takes.
     """
+    if config.events and "events" not in dataset.content:
+        raise ValueError(
+            f"The dynamics has events, but {dataset.folder} has none; record with --events, or set events=0."
+        )
     if config.readouts.entity_types and (dataset.spec.entity is None or "entities" not in dataset.content):
         raise ValueError(
             f"The dynamics reads entities out, but {dataset.folder} has none; record with --entities, or set no "

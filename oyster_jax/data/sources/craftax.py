@@ -10,7 +10,7 @@ from jaxtyping import Int32
 
 from oyster_jax.core.spec import ActionSpec, FrameSpec, WorldSpec
 from oyster_jax.data.errors import DatasetError
-from oyster_jax.data.sources import craftax_game, craftax_state
+from oyster_jax.data.sources import craftax_events, craftax_game, craftax_state
 from oyster_jax.data.sources.craftax_policies import Explorer, Scripted
 from oyster_jax.data.sources.source import Observation
 
@@ -49,12 +49,15 @@ class Craftax:
 
     Attributes:
       game: one of `GAMES`.
+      events: share of ticks at which something is made to happen that no action did, see `craftax_events`; what cannot
+        happen then does not, so a little less comes about.
 
     Raises:
-      DatasetError: there is no such game.
+      DatasetError: there is no such game, or the share is none.
     """
 
     game: str = "classic"
+    events: float = 0.0
 
     licence = "MIT"
     policies = types.MappingProxyType({"explore": Explorer, "scripted": Scripted})
@@ -62,6 +65,8 @@ class Craftax:
     def __post_init__(self) -> None:
         if self.game not in GAMES:
             raise DatasetError(f"Of Craftax only {', '.join(GAMES)} can be recorded, not '{self.game}'.")
+        if not 0 <= self.events <= 1:
+            raise DatasetError(f"The share of ticks with events lies between 0 and 1, but was {self.events:g}.")
 
     @property
     def name(self) -> str:
@@ -70,12 +75,12 @@ class Craftax:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The simulator's version, which the worlds of its seeds depend on.
+        """The simulator's version, which the worlds of its seeds depend on, and how often something is made to happen.
 
         Raises:
           DatasetError: the simulator is not installed.
         """
-        return {"version": craftax_game.version()}
+        return {"version": craftax_game.version()} | ({"events": self.events} if self.events else {})
 
     @property
     def spec(self) -> WorldSpec:
@@ -87,6 +92,7 @@ class Craftax:
             entity=craftax_state.ENTITIES,
             tiles=craftax_state.TILES,
             quantities=craftax_state.QUANTITIES,
+            events=craftax_events.EVENTS if self.events else None,
         )
 
     def open(self, *, environments: int, levels: tuple[int, int], seed: int) -> "CraftaxSimulator":
@@ -97,17 +103,19 @@ class Craftax:
         """
         if levels[1] > _LAST_LEVEL:
             raise DatasetError(f"Craftax's levels end at {_LAST_LEVEL}, but {levels[0]}:{levels[1]} were asked for.")
-        return CraftaxSimulator(environments=environments, levels=levels, seed=seed)
+        return CraftaxSimulator(environments=environments, levels=levels, seed=seed, events=self.events)
 
 
 class CraftaxSimulator:
     """Environments that step together on the device; see `Simulator`."""
 
-    def __init__(self, *, environments: int, levels: tuple[int, int], seed: int) -> None:
+    def __init__(self, *, environments: int, levels: tuple[int, int], seed: int, events: float = 0.0) -> None:
         self._game = craftax_game.game()
+        self._share = events
         self._range, self._seed = levels, seed
         # Each environment draws its levels by itself, so that its episodes do not depend on its neighbours'.
         self._generators = [np.random.default_rng((seed, index)) for index in range(environments)]
+        self._fates = [np.random.default_rng((seed, index, 1)) for index in range(environments)]
         self._levels = np.zeros(environments, np.int32)
         self._ticks = np.zeros(environments, np.int64)
         #: The tick at whose end each achievement was unlocked, -1 before.
@@ -125,6 +133,7 @@ class CraftaxSimulator:
 
     def step(self, actions: Int32[np.ndarray, "environments"]) -> Observation:
         """See `Simulator.step`."""
+        events = self._intervene() if self._share else None
         self._states, outcome = self._game.step(self._states, np.asarray(actions, np.int32))
         outcome = {name: np.array(array) for name, array in jax.device_get(outcome).items()}
         unlocked = outcome.pop("achievements") & (self._unlocked < 0)
@@ -137,7 +146,8 @@ class CraftaxSimulator:
             self._states = self._game.replace(self._states, np.int32(index), state)
             for name, array in shown.items():
                 outcome[name][index] = array
-        return self._observation(outcome, unlocked.sum(axis=1, dtype=np.float32), ended, terminals, facts)
+        rewards = unlocked.sum(axis=1, dtype=np.float32)
+        return self._observation(outcome, rewards, ended, terminals, facts, events)
 
     def close(self) -> None:
         """Frees the environments."""
@@ -149,6 +159,12 @@ class CraftaxSimulator:
         state, shown = self._game.begin(np.uint32(self._seed), self._levels[index])
         return state, jax.device_get(shown)
 
+    def _intervene(self) -> Int32[np.ndarray, "environments"]:
+        """Makes things happen, and returns the ids of what did."""
+        events = craftax_events.draw(self._fates, self._share)
+        self._states, happened = self._game.intervene(self._states, events)
+        return np.where(happened, events, 0).astype(np.int32)
+
     def _observation(
         self,
         seen: dict[str, np.ndarray],
@@ -156,11 +172,12 @@ class CraftaxSimulator:
         ended: np.ndarray,
         terminals: np.ndarray,
         facts: list[dict[str, Any]],
+        events: np.ndarray | None = None,
     ) -> Observation:
         lost = np.zeros(len(ended), np.int32)
         return Observation(
             levels=self._levels.copy(), rewards=rewards, ended=ended, terminals=terminals, entities_lost=lost,
-            facts=facts, **seen,
+            facts=facts, events=events, **seen,
         )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The package `craftax` behind three compiled functions: begin an episode, step many, put one into many.
+"""The package `craftax` behind four compiled functions: begin an episode, step many, put one into many, intervene.
 
 Its own environments are left aside: they begin each episode anew inside the step, which generates a world every tick.
 Its textures too: to load them it prints, makes two sizes that nobody asked for and writes them into its own folder,
@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from oyster_jax.data.errors import DatasetError
-from oyster_jax.data.sources import craftax_state
+from oyster_jax.data.sources import craftax_events, craftax_state
 from oyster_jax.typing import Array
 
 
@@ -27,11 +27,13 @@ class Game(NamedTuple):
       step: `step(states, actions) → (states, outcome)`: many of them, a tick; `outcome` is what is shown then, and
         `ended`, `terminals` and `achievements`, bool. The memory of the states that are given is given up.
       replace: `replace(states, index, state) → states`: another episode for one of them; likewise.
+      intervene: `intervene(states, events) → (states, happened)`: makes events happen, see `craftax_events`; likewise.
     """
 
     begin: Callable[..., Any]
     step: Callable[..., Any]
     replace: Callable[..., Any]
+    intervene: Callable[..., Any]
 
 
 def version() -> str:
@@ -89,10 +91,17 @@ def game() -> Game:
     def replace(episodes: Any, index: Array, episode: Any) -> Any:
         return jax.tree.map(lambda many, one: many.at[index].set(one), episodes, episode)
 
+    def intervene(episode: Any, event: Array) -> Any:
+        with _lenient():
+            origin, state = episode
+            after, happened = craftax_events.happen(state, event)
+            return (origin, after), happened
+
     return Game(
         begin=jax.jit(begin),
         step=jax.jit(jax.vmap(step), donate_argnums=0),
         replace=jax.jit(replace, donate_argnums=0),
+        intervene=jax.jit(jax.vmap(intervene), donate_argnums=0),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from oyster_jax.core.spec import EntitySpec, QuantitySpec, TileSpec
 from oyster_jax.typing import Array, Bool, Float, UInt8
@@ -32,6 +33,9 @@ TYPES = ("agent", "zombie", "cow", "skeleton", "arrow", "plant")
 
 #: One agent, then 3 zombies, 3 cows, 2 skeletons, 3 arrows and 10 plants: a row is the same thing while it lives.
 ENTITIES = EntitySpec(capacity=22, fields=FIELDS, types=TYPES)
+
+#: Rows and columns to the tile that the agent faces, by its direction: left, right, up, down are 1 to 4.
+FACING = np.array([[0, -1], [0, 1], [-1, 0], [1, 0]], np.int32)
 
 _NEEDS = ("health", "food", "drink", "energy")
 _CARRIED = (
@@ -81,8 +85,7 @@ def entities(before: Any, state: Any) -> tuple[Float[Array, "capacity fields"], 
 
 
 def _agent(before: Any, state: Any) -> tuple[Array, Array]:
-    # Left, right, up, down are actions 1 to 4.
-    facing = jnp.array([[0, -1], [0, 1], [-1, 0], [1, 0]], jnp.int32)[state.player_direction - 1]
+    facing = jnp.asarray(FACING)[state.player_direction - 1]
     table = _rows(
         "agent",
         position=state.player_position[None],

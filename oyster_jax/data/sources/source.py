@@ -25,6 +25,8 @@ class Observation:
       entities_lost: int32 `[environments]`, how many entities did not fit into the table.
       tiles: uint8 `[environments, rows, columns]`, where the source knows them; see `TileSpec`.
       quantities: float32 `[environments, quantities]`, likewise; see `QuantitySpec`.
+      events: int32 `[environments]`, what was made to happen before the action that led here, where the source makes
+        anything happen; see `EventSpec`.
       facts: what there is to say of each episode so far, JSON-ready; of one that has ended, of that one.
     """
 
@@ -38,6 +40,7 @@ class Observation:
     entities_lost: Int32[np.ndarray, "environments"] | None = None
     tiles: UInt8[np.ndarray, "environments rows columns"] | None = None
     quantities: Float32[np.ndarray, "environments quantities"] | None = None
+    events: Int32[np.ndarray, "environments"] | None = None
     facts: Sequence[dict[str, Any]] | None = None
 
     def of(self, rows: Sequence[int] | np.ndarray) -> Self:
