@@ -15,6 +15,7 @@ compiling included), on 512 moments of held-out levels, told by latents of frame
 import dataclasses
 
 from oyster_jax.data.record import RecordConfig
+from oyster_jax.data.sources import craftax_events
 from oyster_jax.data.sources.craftax import Craftax
 from oyster_jax.models.presets import preset
 from oyster_jax.models.structure import StructureConfig
@@ -27,25 +28,26 @@ from oyster_jax.train.tokenizer import TokenizerLossConfig
 
 def get_config() -> ExperimentConfig:
     """Returns the experiment."""
-    source = Craftax()
+    source = Craftax(events=0.06)
     spec = source.spec
     tokenizer, dynamics = preset("nano")
     # A patch is a tile.
     structure = StructureConfig.of(spec, {"facing_x": 1.0, "facing_y": 1.0, "health": 9.0})
     tokenizer = dataclasses.replace(tokenizer, height=63, width=63, patch=7, features=128, heads=2, structure=structure)
     dynamics = dataclasses.replace(
-        dynamics, tokens=tokenizer.tokens, columns=tokenizer.columns, merge=3, actions=spec.action.count
-    )
+        dynamics, tokens=tokenizer.tokens, columns=tokenizer.columns, merge=3, actions=spec.action.count,
+        events=len(craftax_events.EVENTS.names), head_depth=2,
+    )  # fmt: skip
     return ExperimentConfig(
         name="craftax_nano",
         seed=0,
         recording=RecordConfig(
-            source=source, frames=200_000, levels=(0, 200_000), seed=1, policy="scripted*5,explore*3,sticky,random"
+            source=source, frames=240_000, levels=(0, 200_000), seed=1, policy="scripted*5,explore*3,sticky,random"
         ),
         tokenizer=tokenizer,
         tokenizer_loss=TokenizerLossConfig(noise=0.05),
         tokenizer_training=TrainConfig(
-            steps=2400,
+            steps=2000,
             batch=64,
             window=1,
             average_decay=0.995,
