@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from oyster_jax.worlds.world import World
 
 #: Each is a module of `evaluate.sections`, in the order in which they are measured and shown.
-SECTIONS = ("fidelity", "revealed", "frechet", "control", "physics", "permanence", "drift", "speed")
+SECTIONS = (
+    "fidelity", "revealed", "frechet", "control", "entities", "events", "physics", "permanence", "drift", "speed",
+)  # fmt: skip
 
-type SectionName = Literal["fidelity", "revealed", "frechet", "control", "physics", "permanence", "drift", "speed"]
+type SectionName = Literal[
+    "fidelity", "revealed", "frechet", "control", "entities", "events", "physics", "permanence", "drift", "speed"
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -131,6 +135,7 @@ def _measured(config: Config, suite: "Suite", skipped: dict[str, str]) -> "Itera
 
 def _suite(config: Config, world: "World") -> "Suite":
     from oyster_jax.cli.errors import UsageError
+    from oyster_jax.cli.eval_data import eventful, probe
     from oyster_jax.cli.first_frame import first_frame_command
     from oyster_jax.data.errors import DatasetError
     from oyster_jax.evaluate.held_out import held_out_source
@@ -155,6 +160,8 @@ def _suite(config: Config, world: "World") -> "Suite":
         params=world.params,
         name=world.name,
         recording=lambda: _recording(config, world),
+        eventful=lambda: eventful(world, _bar),
+        probe=lambda: probe(world, _bar),
         source=source,
         judge=judge,
         windows=windows,
@@ -168,14 +175,10 @@ def _suite(config: Config, world: "World") -> "Suite":
 
 
 def _recording(config: Config, world: "World") -> "EpisodeDataset":
+    from oyster_jax.cli.eval_data import held_out
     from oyster_jax.data.dataset import EpisodeDataset
-    from oyster_jax.evaluate.held_out import cache_home, held_out_data, held_out_recording
 
-    if config.data is not None:
-        return EpisodeDataset(config.data)
-    request = held_out_recording(world.record["training"])
-    with _bar("recording held-out levels", "frames") as progress:
-        return held_out_data(request, cache_home() / "held-out", lambda done: progress(done, request.frames))
+    return held_out(world, _bar) if config.data is None else EpisodeDataset(config.data)
 
 
 def _about(world: "World") -> dict[str, Any]:

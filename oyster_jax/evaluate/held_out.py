@@ -13,11 +13,15 @@ from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.manifest import FIRST_HELD_OUT_LEVEL, MANIFEST
 from oyster_jax.data.record import Progress, RecordConfig, record
+from oyster_jax.data.sources.craftax import GAMES, Craftax
 from oyster_jax.data.sources.procgen import Procgen
+from oyster_jax.data.sources.source import Source
 
 #: In CoinRun one episode in 29 outlives 264 ticks under the sticky policy: so many frames hold some 65 of these, enough
 #: to look 256 ticks ahead in different episodes.
 FRAMES = 200_000
+#: Craftax's episodes last for hundreds of ticks.
+CRAFTAX_FRAMES = 60_000
 LEVELS = (FIRST_HELD_OUT_LEVEL, FIRST_HELD_OUT_LEVEL + 10_000)
 SEED = 2
 
@@ -33,21 +37,24 @@ def cache_home() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "oyster"
 
 
-def held_out_source(training: Mapping[str, Any]) -> Procgen:
+def held_out_source(training: Mapping[str, Any]) -> Source:
     """Returns the simulator of the game that a world learned, with the look that it learned, entities included.
 
     Args:
       training: the entry of that name in the world's `world.json`; its `config.recording` says what it learned from.
 
     Raises:
-      DatasetError: it does not say, or it was no Procgen game.
+      DatasetError: it does not say, or it was neither a Procgen game nor Craftax.
     """
     try:
         learned = training["config"]["recording"]["source"]
+        if learned["game"] in GAMES:
+            # Left alone: what is made to happen is known to nobody whom it is not told.
+            return Craftax(game=learned["game"])
         # Entities tell where the camera stood, and so what had been on screen before.
         return Procgen(**{name: learned[name] for name in _OPTIONS}, entities=True)
     except (KeyError, TypeError) as error:
-        raise DatasetError(f"The world does not say of which Procgen game it was learned; {_INSTEAD}.") from error
+        raise DatasetError(f"The world does not say of which game it was learned; {_INSTEAD}.") from error
 
 
 def held_out_recording(training: Mapping[str, Any]) -> RecordConfig:
@@ -57,11 +64,12 @@ def held_out_recording(training: Mapping[str, Any]) -> RecordConfig:
       training: the entry of that name in the world's `world.json`; its `config.recording` says what it learned from.
 
     Raises:
-      DatasetError: it does not say, or it was no Procgen game.
+      DatasetError: it does not say, or it was neither a Procgen game nor Craftax.
     """
     source = held_out_source(training)
     policy = training["config"]["recording"].get("policy", "sticky")
-    return RecordConfig(source=source, frames=FRAMES, levels=LEVELS, policy=policy, seed=SEED)
+    frames = CRAFTAX_FRAMES if isinstance(source, Craftax) else FRAMES
+    return RecordConfig(source=source, frames=frames, levels=LEVELS, policy=policy, seed=SEED)
 
 
 def held_out_data(config: RecordConfig, cache: Path, progress: Progress | None = None) -> EpisodeDataset:

@@ -15,6 +15,7 @@ from oyster_jax.data.sources.source import Source
 from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.judge import FrameReader
 from oyster_jax.evaluate.open_loop import OpenLoopConfig, OpenLoopMeasurements, measure_open_loop
+from oyster_jax.models.tile_probe import ProbeConfig
 from oyster_jax.typing import Params
 
 #: Beyond the 32 ticks that most episodes last: horizons, and how many windows of 256 are simulated so far.
@@ -61,6 +62,8 @@ class Suite:
       params: its parameters.
       name: what the world is called.
       recording: opens (and makes, where need be) the recording of held-out levels.
+      eventful: the same of a recording in which things are made to happen.
+      probe: makes a network that reads tiles off frames.
       source: the simulator that the world was learned from, where it is known.
       judge: frozen networks trained on real frames alone, where the world has them.
       windows: how many stretches of the recording are simulated up to 32 ticks.
@@ -79,6 +82,8 @@ class Suite:
         params: Params,
         name: str,
         recording: Callable[[], EpisodeDataset],
+        eventful: Callable[[], EpisodeDataset] | None = None,
+        probe: Callable[[], tuple[ProbeConfig, Params]] | None = None,
         source: Source | None = None,
         judge: Reader | None = None,
         windows: int = 256,
@@ -93,7 +98,7 @@ class Suite:
         self.source, self.judge = source, judge
         self.windows, self.context, self.seed, self.quick = windows, context, seed, quick
         self.start, self.conditions, self.report = start, conditions or {}, report
-        self._recording = recording
+        self._recording, self._eventful, self._probe = recording, eventful, probe
 
     @functools.cached_property
     def dataset(self) -> EpisodeDataset:
@@ -103,6 +108,27 @@ class Suite:
           DatasetError: there is none, and none can be made.
         """
         return self._recording()
+
+    @functools.cached_property
+    def eventful(self) -> EpisodeDataset:
+        """A recording of held-out levels in which things are made to happen.
+
+        Raises:
+          DatasetError: there is none, and none can be made.
+        """
+        if self._eventful is None:
+            raise DatasetError(f"There is no recording of '{self.name}' in which anything is made to happen.")
+        return self._eventful()
+
+    def probe(self) -> tuple[ProbeConfig, Params]:
+        """Returns a network that reads tiles, creatures and counts off frames, trained on real ones only.
+
+        Raises:
+          DatasetError: there is none, and none can be made.
+        """
+        if self._probe is None:
+            raise DatasetError(f"There is no probe that could read the frames of '{self.name}'.")
+        return self._probe()
 
     @property
     def opened(self) -> EpisodeDataset | None:

@@ -27,7 +27,7 @@ def test_what_was_learned_is_recorded_again_on_levels_that_were_not():
 
 @pytest.mark.parametrize("training", [{}, {"config": {"recording": {"source": {"file": "clip.mp4"}}}}])
 def test_a_world_that_does_not_say_what_it_learned_needs_data(training):
-    with pytest.raises(DatasetError, match=r"does not say of which Procgen game .* --data"):
+    with pytest.raises(DatasetError, match=r"does not say of which game .* --data"):
         held_out.held_out_recording(training)
 
 

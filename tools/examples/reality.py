@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from oyster_jax.core.spec import ActionSpec
+from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.policies import sticky_weights
 from oyster_jax.evaluate.held_out import held_out_source
-from oyster_jax.evaluate.trials import COURSE, course
+from oyster_jax.evaluate.trials import COURSE, ExactSimulator, course
 from oyster_jax.generate.policies import Policy, Sticky, View
 from oyster_jax.generate.starts import Moments
 from oyster_jax.models import tokenizer
@@ -51,8 +52,11 @@ class Reality:
         self, world: World, *, moments: int, levels: tuple[int, int], context: int = 8, wander: int = 7, seed: int = 0
     ) -> None:
         self._world = world
-        self._source = dataclasses.replace(held_out_source(world.record["training"]), entities=True)
-        self._simulator = self._source.open(environments=moments, levels=levels, seed=seed)
+        self._source = held_out_source(world.record["training"])
+        simulator = self._source.open(environments=moments, levels=levels, seed=seed)
+        if not isinstance(simulator, ExactSimulator):
+            raise DatasetError(f"The simulator of '{world.name}' cannot be put back into a state; use a Procgen world.")
+        self._simulator = simulator
         policy = sticky(world.spec.action)
         states = self._begin(policy, seed, moments)
         seen, acted, age = [self._simulator.observe()], [], np.zeros(moments, np.int64)

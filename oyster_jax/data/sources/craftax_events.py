@@ -5,7 +5,7 @@ seen of it is in the frame after the next action, which the creatures' own moves
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,11 @@ _AHEAD = ("tree", "water", "stone", "table")
 #: What can be given: the name in the inventory, how many, and how many can be carried.
 _GIFTS = {"sword": ("iron_sword", 1, 1), "pickaxe": ("iron_pickaxe", 1, 1), "wood": ("wood", 3, 9),
           "sapling": ("sapling", 1, 9)}  # fmt: skip
+
+#: The quantity that shows an event.
+_QUANTITIES = {f"{gift}_given": name for gift, (name, _, _) in _GIFTS.items()} | dict.fromkeys(
+    ("healed", "hurt"), "health"
+)
 
 #: Ticks of a day, the tick of it at which night is deep, and one at which it is day.
 _DAY, _NIGHT, _MORNING = 300, 180, 30
@@ -184,6 +189,41 @@ _HAPPENINGS: dict[str, Happening] = {
 }
 
 EVENTS = EventSpec(names=tuple(_HAPPENINGS))
+
+
+class Scene(NamedTuple):
+    """What is seen at a moment, however it was found out: by the game, by a model or by a probe.
+
+    Attributes:
+      tiles: int `[rows, columns]`, kinds.
+      types: bool `[rows, columns, types]`, what stands there.
+      quantities: `[quantities]`.
+    """
+
+    tiles: np.ndarray
+    types: np.ndarray
+    quantities: np.ndarray
+
+
+def shows(event: str, before: Scene, after: Scene) -> bool:
+    """Whether what an event brings about is there after it, and was not, or less so, before.
+
+    Creatures that come or go by themselves look the same; so this is compared with what happens without the event.
+    """
+    if event in _QUANTITIES:
+        column = craftax_state.QUANTITIES.column(_QUANTITIES[event])
+        more = round(float(after.quantities[column])) - round(float(before.quantities[column]))
+        return more < 0 if event == "hurt" else more > 0
+    if event in ("night_falls", "day_breaks"):
+        light = after.quantities[craftax_state.QUANTITIES.column("daylight")]
+        return bool((light < _DARK) == (event == "night_falls"))
+    kind, _, what = event.partition("_")
+    if what == "ahead":
+        tile = craftax_state.TILES.kinds.index(kind)
+        return bool((after.tiles == tile).sum() > (before.tiles == tile).sum())
+    kind = "arrow" if event == "arrows_rain" else kind
+    count, was = (int(scene.types[..., craftax_state.TYPES.index(kind)].sum()) for scene in (after, before))
+    return count < was if what == "dies" else count > was
 
 
 def draw(generators: Sequence[np.random.Generator], share: float) -> np.ndarray:

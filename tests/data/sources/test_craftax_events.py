@@ -12,11 +12,9 @@ from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.record import RecordConfig, record
 from oyster_jax.data.sources import craftax_state
 from oyster_jax.data.sources.craftax import Craftax
-from oyster_jax.data.sources.craftax_events import EVENTS
+from oyster_jax.data.sources.craftax_events import EVENTS, Scene, shows
 
-KINDS, QUANTITIES, TYPES = craftax_state.TILES.kinds, craftax_state.QUANTITIES, craftax_state.TYPES
-CARRIED = {"sword_given": "iron_sword", "pickaxe_given": "iron_pickaxe", "wood_given": "wood",
-           "sapling_given": "sapling", "healed": "health"}  # fmt: skip
+TILES, TYPES = craftax_state.TILES, craftax_state.TYPES
 
 #: Events are frequent, so that each is there.
 REQUEST = RecordConfig(
@@ -38,29 +36,15 @@ def episodes(recorded):
     return [dataset[index] for index in range(len(dataset))]
 
 
-def count(episode, tick, kind):
-    table = episode.entities[tick]
-    away = np.abs(table[:, 1:3] - table[0, 1:3])
-    return (episode.entity_mask[tick] & (table[:, 0] == TYPES.index(kind)) & (away <= (4, 3)).all(axis=1)).sum()
-
-
-def seen(episode, tick, name):
-    """Whether an event that happened at a tick shows in the next frame."""
-    before, after = episode.quantities[tick], episode.quantities[tick + 1]
-    if name in CARRIED:
-        column = QUANTITIES.column(CARRIED[name])
-        return after[column] > before[column]
-    if name == "hurt":
-        return after[0] < before[0]
-    if name in ("night_falls", "day_breaks"):
-        return (after[QUANTITIES.column("daylight")] < 0.5) == (name == "night_falls")
-    if name == "arrows_rain":
-        return count(episode, tick + 1, "arrow") > 0
-    kind, _, what = name.partition("_")
-    if what == "ahead":
-        return (episode.tiles[tick + 1] == KINDS.index(kind)).sum() > (episode.tiles[tick] == KINDS.index(kind)).sum()
-    more = int(count(episode, tick + 1, kind)) - int(count(episode, tick, kind))
-    return more < 0 if what == "dies" else more > 0
+def scene(episode, tick):
+    """What the game knows of a frame."""
+    table = episode.entities[tick][episode.entity_mask[tick]]
+    types = np.zeros((TILES.rows, TILES.columns, len(TYPES)), bool)
+    column, row = (table[:, 1] - table[0, 1] + TILES.agent[1], table[0, 2] - table[:, 2] + TILES.agent[0])
+    for kind, at, beside in zip(table[:, 0].astype(int), row.astype(int), column.astype(int), strict=True):
+        if 0 <= at < TILES.rows and 0 <= beside < TILES.columns:
+            types[at, beside, kind] = True
+    return Scene(tiles=episode.tiles[tick], types=types, quantities=episode.quantities[tick])
 
 
 def test_what_happened_is_seen_a_frame_later(episodes):
@@ -68,7 +52,7 @@ def test_what_happened_is_seen_a_frame_later(episodes):
     for episode in episodes:
         for tick in np.flatnonzero(episode.events[:-1]):
             name = EVENTS.names[episode.events[tick] - 1]
-            found[name].append(bool(seen(episode, tick, name)))
+            found[name].append(shows(name, scene(episode, tick), scene(episode, tick + 1)))
     assert set(found) == set(EVENTS.names)
     # Creatures come and go by themselves in the same tick, and the agent walks away from what lies at the edge.
     for name, outcomes in found.items():
