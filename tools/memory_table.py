@@ -27,9 +27,6 @@ SLICES = {"small": "v5e:2x2", "base": "v5e:4x4", "large": "v5p:2x2x4"}
 #: Windows of a device, and worlds of a rollout on one.
 WINDOWS, WORLDS = 4, 8
 
-#: A TPU stores rows of so many numbers: the 64 features of a head take as much room as 128.
-LANES = 128
-
 TOLERANCE = 0.1
 
 HEAD = ("| size | chips | of a device | by hand, MB | plan, MB | compiled, MB |", "|---|---|---|---|---|---|")
@@ -111,7 +108,7 @@ def rows(size: str, slices: str) -> Iterator[Row]:
     one = topology(slices.partition(":")[0] + ":" + ("1x1" if slices.count("x") == 1 else "2x2x1"))
     mesh = MeshConfig().build(one.devices)
     program = rolling(experiment, mesh, WORLDS * one.chips, ticks=4)
-    hand = by_hand.rollout(experiment, worlds=WORLDS, lanes=LANES)
+    hand = by_hand.rollout(experiment, worlds=WORLDS)
     found = compiled(program, one)
     rest = given(program, "rest of the worlds", "actions")
     yield Row(

@@ -77,20 +77,18 @@ def streams(config: DynamicsConfig, *, rows: int, ticks: int) -> int:
     return _WHOLE * rows * kept * (config.coarse + config.registers) * config.features
 
 
-def rollout(experiment: ExperimentConfig, *, worlds: int, lanes: int = 1) -> dict[str, int]:
+def rollout(experiment: ExperimentConfig, *, worlds: int) -> dict[str, int]:
     """Returns the bytes that a device holds of a batched rollout, by category, named as in `Program.arguments`.
 
     Args:
       experiment: whose world is rolled out; its parameters lie whole on the device.
       worlds: of the device.
-      lanes: numbers that lie in a row of the device's memory; a TPU fills up heads of fewer features to 128.
     """
     config = experiment.dynamics
-    head, of_memory = (-(-size // lanes) * lanes for size in (config.features // config.heads, config.memory_features))
     # Keys and values of every slot in bfloat16, and the latent before.
-    keys = config.groups * config.window * 2 * (config.coarse + config.registers) * config.heads * head
+    keys = config.groups * config.window * 2 * (config.coarse + config.registers) * config.features
     return {
         "parameters": _WHOLE * (matrices(config) + others(config) + tokenizer(experiment.tokenizer)),
         "ring": worlds * (_HALF * keys + _WHOLE * config.tokens * config.channels),
-        "memory": worlds * config.groups * config.memory_heads * config.memory_features * of_memory * _WHOLE,
+        "memory": worlds * config.groups * config.memory_heads * config.memory_features**2 * _WHOLE,
     }
