@@ -174,6 +174,7 @@ def add_figures(command: Figures) -> Path:
         **{f"gain_{h}": round(found["gain"][h]["value"], 2) for h in HORIZONS},
         "tokenizer_psnr": round(found["ceiling_psnr"]["value"], 2),
         "delta_psnr_4": round(effect["pooled"]["value"], 2),
+        **({"familiarity": report["figures"]["pictures"]["familiarity"]} if "pictures" in report["figures"] else {}),
         "targets": {target["label"]: round(target["found"], 3) for target in report["targets"]},
         "measured": {name: found[name][HORIZONS[0]] for name in ("windows", "episodes")}
         | {name: report[name] for name in ("command", "time")},

@@ -20,11 +20,22 @@ if TYPE_CHECKING:
 
 #: Each is a module of `evaluate.sections`, in the order in which they are measured and shown.
 SECTIONS = (
-    "fidelity", "revealed", "frechet", "control", "entities", "events", "physics", "permanence", "drift", "speed",
-)  # fmt: skip
+    *("fidelity", "revealed", "frechet", "control", "pictures", "entities", "events"),
+    *("physics", "permanence", "drift", "speed"),
+)
 
 type SectionName = Literal[
-    "fidelity", "revealed", "frechet", "control", "entities", "events", "physics", "permanence", "drift", "speed"
+    "fidelity",
+    "revealed",
+    "frechet",
+    "control",
+    "pictures",
+    "entities",
+    "events",
+    "physics",
+    "permanence",
+    "drift",
+    "speed",
 ]
 
 

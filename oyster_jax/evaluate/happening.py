@@ -11,6 +11,7 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from oyster_jax.core.observation import Observation
@@ -144,7 +145,7 @@ def _told(model: WorldNetwork, params: Params, states: Any, actions: Array, even
     def one(state: Any, actions: Array, event: Array) -> Any:
         first = model.told(params, state)
         _, later = rollout(model, params, model.with_event(state, event), actions, observe=model.told)
-        return jax.tree.map(lambda now, then: jax.numpy.concatenate([now[None], then]), first, later)
+        return jax.tree.map(lambda now, then: jnp.concatenate([now[None], then]), first, later)
 
     return jax.vmap(one)(states, actions, events)
 
@@ -152,7 +153,7 @@ def _told(model: WorldNetwork, params: Params, states: Any, actions: Array, even
 def _true(model: WorldNetwork, read: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Returns what the recording says, laid out like what a world tells."""
     assert model.tokenizer.structure is not None
-    seen = Observation(entities=read["entities"], entity_mask=read["entity_mask"])  # pyright: ignore[reportArgumentType]
+    seen = Observation(entities=jnp.asarray(read["entities"]), entity_mask=jnp.asarray(read["entity_mask"]))
     types = np.asarray(structure.cells(model.tokenizer.structure, seen).types)
     return {"tiles": read["tiles"], "types": types, "quantities": read["quantities"]}
 

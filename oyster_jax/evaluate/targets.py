@@ -72,6 +72,8 @@ TARGETS = (
     Target(label="seen-region PSNR at 128 ticks", path="fidelity/seen/psnr/model/128/value", low=20.0),
     Target(label="ΔPSNR at 4 ticks, pooled", path="control/effect/pooled/value", low=7.0, full=3.0),
     Target(label="action F1 over its ceiling", path="control/actions/ratio/value", low=0.95, unit=""),
+    Target(label="a picture, encoded and rendered", path="pictures/reconstruction/value", low=34.0),
+    Target(label="8 ticks after one picture, over copy-last", path="pictures/gain/value", low=3.0),
     Target(label="tiles of frames drawn from structure", path="entities/structure/spawned/tiles", low=0.95, unit=""),
     Target(label="creatures of frames drawn from structure", path="entities/structure/spawned/f1", low=0.95, unit=""),
     Target(label="tiles told of frames", path="entities/structure/read/tiles", low=0.95, unit=""),

@@ -5,12 +5,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from oyster_jax.worlds.familiarity import Verdict
+
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 WorldName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Identity = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$", max_length=16)]
 Tick = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Button = Annotated[str, Meta(min_length=1, max_length=32)]
-type Verdict = Literal["familiar", "strange", "foreign"]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 
 

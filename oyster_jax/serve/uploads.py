@@ -14,12 +14,11 @@ import numpy as np
 from oyster_jax.serve import decoder
 from oyster_jax.serve.errors import Refusal, missing
 from oyster_jax.serve.limits import Limits
-from oyster_jax.serve.resources import Upload, Verdict
+from oyster_jax.serve.resources import Upload
 from oyster_jax.serve.security import Owner
 from oyster_jax.serve.stage import Stage
+from oyster_jax.worlds.familiarity import Familiarity, picture_psnr
 
-#: Decibels below what the world usually reaches, up to which a picture is familiar, and strange.
-_FAMILIAR, _STRANGE = 6.0, 15.0
 _SECONDS = 20.0
 
 
@@ -52,7 +51,7 @@ class Uploads:
         self._pool, self._limits = pool, limits
         self._pictures: collections.OrderedDict[str, Picture] = collections.OrderedDict()
         self._decoding = asyncio.Semaphore(2)
-        self._usual: dict[str, float] = {}
+        self._usual: dict[str, Familiarity] = {}
 
     async def add(self, owner: Owner, stage: Stage, data: bytes) -> Upload:
         """Takes a file.
@@ -62,15 +61,15 @@ class Uploads:
         """
         frame = await self._decoded(stage, data)
         shown, usual = await asyncio.get_running_loop().run_in_executor(self._pool, self._seen, stage, frame)
-        identity, psnr = secrets.token_hex(8), _psnr(frame, shown)
-        verdict, sentence = _verdict(psnr, usual)
+        identity, psnr = secrets.token_hex(8), picture_psnr(frame, shown)
+        verdict, sentence = usual.verdict(psnr)
         about = Upload(
             id=identity,
             world=stage.name,
             picture=f"/v1/uploads/{identity}/picture.png",
             shown=f"/v1/uploads/{identity}/shown.png",
             psnr=round(psnr, 2),
-            usual=round(usual, 2),
+            usual=round(usual.usual, 2),
             verdict=verdict,
             sentence=sentence,
         )
@@ -111,26 +110,12 @@ class Uploads:
             raise Refusal(422, "bad_picture", "The picture could not be decoded; bring a plainer one.")
         return np.frombuffer(done.stdout, np.uint8).reshape(shape)
 
-    def _seen(self, stage: Stage, frame: np.ndarray) -> tuple[np.ndarray, float]:
-        """Returns what the world makes of a frame, and how well it shows what it knows, in dB."""
+    def _seen(self, stage: Stage, frame: np.ndarray) -> tuple[np.ndarray, Familiarity]:
+        """Returns what the world makes of a frame, and how well it shows what it knows."""
         if stage.name not in self._usual:
             known = [moment.frames[-1] for moment in stage.moments.values()] or [
                 stage.world.render(stage.world.reset(seed)) for seed in range(4)
             ]
-            self._usual[stage.name] = float(np.median([_psnr(own, stage.as_shown(own)) for own in known]))
+            usual = float(np.median([picture_psnr(own, stage.as_shown(own)) for own in known]))
+            self._usual[stage.name] = Familiarity.of(stage.world.record, usual)
         return stage.as_shown(frame), self._usual[stage.name]
-
-
-def _psnr(one: np.ndarray, other: np.ndarray) -> float:
-    """Returns the peak signal-to-noise ratio of two frames in dB, at most 99."""
-    error = float(np.mean((one.astype(np.float64) - other.astype(np.float64)) ** 2))
-    return min(99.0, 10 * math.log10(255**2 / error)) if error else 99.0
-
-
-def _verdict(psnr: float, usual: float) -> tuple[Verdict, str]:
-    figures = f"It can show this picture with {psnr:.1f} dB, pictures like those it learned from with {usual:.1f} dB."
-    if psnr >= usual - _FAMILIAR:
-        return "familiar", f"The world knows pictures like this one. {figures}"
-    if psnr >= usual - _STRANGE:
-        return "strange", f"The world has seen little like this; what it shows will drift to what it knows. {figures}"
-    return "foreign", f"The world was not trained on anything like this: expect it to fall apart. {figures}"
