@@ -13,7 +13,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from oyster_jax.core.rollout import rollout
 from oyster_jax.core.state import WorldState
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.loader import WindowConfig, windows
@@ -70,17 +69,21 @@ def own_history(
       that each was made from, and how its camera moved, `[batch, ticks, 2]`.
     """
 
-    def roll(frames: Array, actions: Array, key: PRNGKey) -> Any:
+    def tick(state: WorldState, given: tuple[Array, Array]) -> tuple[WorldState, Any]:
+        action, event = given
+        if network.dynamics.events:
+            state = network.with_event(state, event)
+        state = network.advance(params, state, action)
+        return state, (state.latent, network.draft(params, state), state.memory.get("position"))
+
+    def roll(frames: Array, actions: Array, events: Array, key: PRNGKey) -> Any:
         state = network.encode(params, frames[:context], actions[: context - 1], key)
-
-        def observe(params: Params, state: WorldState) -> Any:
-            return state.latent, network.draft(params, state), state.memory.get("position")
-
-        seen = rollout(network, params, state, actions[context - 1 : -1], observe=observe)[1]
+        _, seen = jax.lax.scan(tick, state, (actions[context - 1 : -1], events[context - 1 : -1]))
         return *seen, state.memory.get("position")
 
     keys = jax.random.split(key, len(batch["frames"]))
-    latents, drafts, positions, began = jax.vmap(roll)(batch["frames"], batch["actions"], keys)
+    events = batch.get("events", jnp.zeros_like(batch["actions"]))
+    latents, drafts, positions, began = jax.vmap(roll)(batch["frames"], batch["actions"], events, keys)
     seen = jnp.concatenate([batch["latents"][:, :context].astype(jnp.float32), latents], axis=1)
     if drafts is None:
         return seen, None, None
