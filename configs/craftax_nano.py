@@ -17,10 +17,12 @@ import dataclasses
 from oyster_jax.data.record import RecordConfig
 from oyster_jax.data.sources import craftax_events
 from oyster_jax.data.sources.craftax import Craftax
+from oyster_jax.diffusion.objective import ObjectiveConfig
 from oyster_jax.models.presets import preset
 from oyster_jax.models.structure import StructureConfig
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.dynamics import DynamicsLossConfig
+from oyster_jax.train.emphasis import EmphasisConfig
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.optimizer import OptimizerConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig
@@ -35,8 +37,8 @@ def get_config() -> ExperimentConfig:
     structure = StructureConfig.of(spec, {"facing_x": 1.0, "facing_y": 1.0, "health": 9.0})
     tokenizer = dataclasses.replace(tokenizer, height=63, width=63, patch=7, features=128, heads=2, structure=structure)
     dynamics = dataclasses.replace(
-        dynamics, tokens=tokenizer.tokens, columns=tokenizer.columns, merge=3, actions=spec.action.count,
-        events=len(craftax_events.EVENTS.names), head_depth=2,
+        dynamics, tokens=tokenizer.tokens, columns=tokenizer.columns, merge=3,
+        actions=spec.action.count, events=len(craftax_events.EVENTS.names), head_depth=2,
     )  # fmt: skip
     return ExperimentConfig(
         name="craftax_nano",
@@ -54,7 +56,9 @@ def get_config() -> ExperimentConfig:
             optimizer=OptimizerConfig(learning_rate=5e-3, warmup=50, decay=0.4),
         ),
         dynamics=dynamics,
-        dynamics_loss=DynamicsLossConfig(),
+        dynamics_loss=DynamicsLossConfig(
+            objective=ObjectiveConfig(ramp=0.0, zero=0.5, bootstrap=0.125), emphasis=EmphasisConfig()
+        ),
         dynamics_training=TrainConfig(
             steps=2000,
             batch=12,

@@ -44,7 +44,7 @@ class ObjectiveConfig:
 
 def shortcut_loss(
     config: ObjectiveConfig, denoise: Callable[[Choose], Denoise], clean: Float[Array, "batch ticks tokens channels"],
-    key: PRNGKey,
+    key: PRNGKey, emphasis: Float[Array, "batch ticks tokens"] | None = None,
 ) -> Float[Array, "batch ticks"]:  # fmt: skip
     """Returns the weighted squared error of every tick; some rows of the batch learn the larger steps.
 
@@ -53,6 +53,7 @@ def shortcut_loss(
       denoise: gives the denoiser for chosen rows of the batch.
       clean: the latents to predict.
       key: randomness of noise and levels.
+      emphasis: how much the error of each token counts, all alike unless given.
     """
     rows = larger_rows(config, len(clean))
     fine_key, coarse_key, noise_key = jax.random.split(key, 3)
@@ -75,7 +76,8 @@ def shortcut_loss(
         ahead = two_steps(denoise(first), first(noisy), first(signal), first(size))
         others = clean.reshape(rows, each, *clean.shape[1:])[:, 1:]
         target = jax.lax.stop_gradient(jnp.concatenate([ahead[:, None], others], axis=1).reshape(clean.shape))
-    error = jnp.mean(jnp.square(denoise(lambda x: x)(noisy, signal, size) - target), axis=(-2, -1))
+    error = jnp.mean(jnp.square(denoise(lambda x: x)(noisy, signal, size) - target), axis=-1)
+    error = jnp.mean(error if emphasis is None else emphasis * error, axis=-1)
     return (config.ramp * signal + (1 - config.ramp)) * error
 
 

@@ -16,6 +16,7 @@ from oyster_jax.models import dynamics, heads
 from oyster_jax.models.dynamics import Dynamics, DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.train.config import TrainConfig
+from oyster_jax.train.emphasis import EmphasisConfig, emphasis
 from oyster_jax.train.loop import BatchIterator, Sample, Stage
 from oyster_jax.train.step import Batch
 from oyster_jax.typing import Array, Float, Latents, Params, PRNGKey
@@ -40,6 +41,7 @@ class DynamicsLossConfig:
       entities: weight of the entity read-out.
       motion: weight of the camera's motion, which a map needs.
       motion_noise: standard deviation in pixels of the errors with which the trunk is told of it.
+      emphasis: which tokens count more, in a world with structure; all alike where None.
     """
 
     objective: ObjectiveConfig = ObjectiveConfig()
@@ -52,6 +54,7 @@ class DynamicsLossConfig:
     entities: float = 0.02
     motion: float = 0.02
     motion_noise: float = 0.15
+    emphasis: EmphasisConfig | None = None
 
 
 def dynamics_loss(
@@ -102,7 +105,8 @@ def dynamics_loss(
         given, draft = choose(features[:, :-1]), None if drafts is None else choose(drafts)
         return lambda noisy, signal, size: model.denoise(given, noisy, signal, size, draft)
 
-    forcing = jnp.mean(shortcut_loss(weights.objective, denoise, latents[:, 1:], keys["forcing"]))
+    counts = None if weights.emphasis is None else emphasis(weights.emphasis, spec, batch)
+    forcing = jnp.mean(shortcut_loss(weights.objective, denoise, latents[:, 1:], keys["forcing"], counts))
     dream = dream_loss(model, weights.objective, latents, keys["dream"])
     parts = {"forcing": forcing, "dream": dream, **readout_losses(config, spec, model.read(features), batch)}
     loss = forcing + weights.dream * dream + weights.outcome * (parts["reward"] + parts["terminal"])
