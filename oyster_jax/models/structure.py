@@ -231,7 +231,7 @@ def settled(config: StructureConfig, said: Cells) -> Cells:
     """Returns what `told` means as it is laid out by `cells`: what most likely is so, and nothing in between."""
     column = (1,) * (said.kinds.ndim - 2) + (config.tokens, 1)
     tiled, shown = (mask.astype(np.float32).reshape(column) for mask in (config.tiled, config.spots.sum(axis=0)))
-    types = (said.types > 0) * tiled
+    types = (said.types > 0).astype(jnp.float32) * tiled
     return Cells(
         kinds=jax.nn.one_hot(jnp.argmax(said.kinds, axis=-1), config.kinds) * tiled,
         types=types,

@@ -64,7 +64,7 @@ class Edit:
     free: tuple[tuple[int, float], ...]
 
     @classmethod
-    def parse(cls, spec: WorldSpec, config: StructureConfig, document: Mapping[str, Any]) -> Self:
+    def parse(cls, spec: WorldSpec, config: StructureConfig, document: Any) -> Self:
         """Returns the edit that a document describes; whether its entities are there is not known here.
 
         Raises:
@@ -203,7 +203,7 @@ class _Where:
         if missing := [axis for axis in ("x", "y") if axis not in one]:
             raise WorldError(f"{what} has no {missing[0]}; give its place in tiles from the agent.")
         x, y = (round(number(one[axis], f"{what} has a place, whose {axis}")) for axis in ("x", "y"))
-        check_place(self.tiles, what, x, y)
+        check_place(self.tiles, what, float(x), float(y))
         return x, y
 
     def _token(self, x: int, y: int) -> int:
