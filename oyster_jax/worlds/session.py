@@ -16,7 +16,7 @@ from oyster_jax.core.spec import as_action_ids
 from oyster_jax.core.state import Status, WorldState
 from oyster_jax.session.archive import Archive
 from oyster_jax.session.errors import SessionEndedError, SessionError
-from oyster_jax.session.intervention import EDIT
+from oyster_jax.session.intervention import EDIT, EVENT
 from oyster_jax.session.moment import Moment
 from oyster_jax.session.replayer import Replayer
 from oyster_jax.session.status import SessionStatus
@@ -146,8 +146,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
     @property
     def wall_time(self) -> float:
         """Seconds that the session was open and not paused, over all processes."""
-        running = 0.0 if self._paused or self._closed else time.monotonic() - self._resumed
-        return self._lived + running
+        return self._lived + (0.0 if self._paused or self._closed else time.monotonic() - self._resumed)
 
     @property
     def max_duration(self) -> float:
@@ -172,13 +171,11 @@ class Session(contextlib.AbstractContextManager["Session"]):
     @property
     def status(self) -> SessionStatus:
         """How it is doing."""
+        place = f"at tick {self._tick} of {self.ticks} on '{self.branch_name}', {self.remaining:.1f} s left"
+        world = None if self._moment is None else Status(int(self._moment.state.status))
+        ended, trouble = self._tick >= self._last_tick, self._archive.trouble
         return SessionStatus.of(
-            f"at tick {self._tick} of {self.ticks} on '{self.branch_name}', {self.remaining:.1f} s left",
-            closed=self._closed,
-            paused=self._paused,
-            ended=self._tick >= self._last_tick,
-            trouble=self._archive.trouble,
-            world=None if self._moment is None else Status(int(self._moment.state.status)),
+            place, closed=self._closed, paused=self._paused, ended=ended, trouble=trouble, world=world
         )
 
     def step(self, action: Action) -> np.ndarray:
@@ -207,8 +204,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
     def edit(self, document: Mapping[str, Any]) -> np.ndarray:
         """Changes something of the present, as `World.edit` does, and returns the frame; paused or not.
 
-        It is kept as an action is: a rewind to this tick shows it, one to a tick before goes on without. After a rewind
-        this begins a branch of its own.
+        It is kept as actions are: a rewind to this tick shows it, what goes on from a tick before does without it.
 
         Raises:
           SessionError: the session is closed, or this is too long for its log or would be lost with the next tick.
@@ -216,12 +212,16 @@ class Session(contextlib.AbstractContextManager["Session"]):
         """
         return self._intervene(EDIT, document)
 
+    def event(self, name: str) -> np.ndarray:
+        """Makes an event happen with the next tick, as `World.event` does, and returns the frame; kept as an edit is.
+
+        Raises:
+          SessionError, ValueError: as `edit`, or there is no such event.
+        """
+        return self._intervene(EVENT, name)
+
     def run(
-        self,
-        policy: Policy | Actions,
-        ticks: int | None = None,
-        *,
-        watch: Callable[[Self], None] | None = None,
+        self, policy: Policy | Actions, ticks: int | None = None, *, watch: Callable[[Self], None] | None = None
     ) -> int:
         """Lives many ticks; returns how many, fewer than asked for where the session ends.
 

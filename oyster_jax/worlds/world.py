@@ -16,7 +16,7 @@ from oyster_jax.core.spec import WorldSpec, as_action_ids
 from oyster_jax.core.state import Status, WorldState
 from oyster_jax.core.tick import Tick, Ticks, compile_tick, compile_ticks
 from oyster_jax.models.world_model import WorldNetwork
-from oyster_jax.session.intervention import EDIT
+from oyster_jax.session.intervention import EDIT, EVENT
 from oyster_jax.tree import tree_digest
 from oyster_jax.typing import Frame, Params, PRNGKey
 from oyster_jax.worlds.errors import WorldError
@@ -246,8 +246,23 @@ class World:
         """
         return self.intervened(state, EDIT, document)
 
+    def event(self, state: WorldState, name: str) -> WorldState:
+        """Returns the state with an event that is made to happen with its next tick; see `EventSpec`.
+
+        Args:
+          state: of now.
+          name: of the event; it takes the place of one that was waiting.
+
+        Raises:
+          WorldError: nothing can be made to happen in this world.
+          ValueError: there is no such event.
+        """
+        if self.spec.events is None or not self.model.dynamics.events:
+            raise WorldError(f"Nothing can be made to happen in the world '{self.name}', which knows no events.")
+        return self.model.with_event(state, self.spec.events.parse(name))
+
     def intervened(self, state: WorldState, kind: str, given: Any, *, lenient: bool = False) -> WorldState:
-        """Returns the state after something that sessions keep: an edit.
+        """Returns the state after something that sessions keep: an edit or an event.
 
         Args:
           state: that it is done to.
@@ -256,9 +271,10 @@ class World:
           lenient: do it whatever stands in its way, as it has been done once.
 
         Raises:
-          WorldError: as that verb.
+          WorldError, ValueError: as that verb.
         """
-        assert kind == EDIT, kind
+        if kind == EVENT:
+            return self.event(state, given)
         from oyster_jax.worlds.edit import Edit, touched
 
         config = self.model.tokenizer.structure

@@ -1,5 +1,6 @@
 """What is done to a session beside acting: kept, rewound, branched and lived again as actions are."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from oyster_jax.core.spec import EventSpec
 from oyster_jax.core.state import Status
 from oyster_jax.session.archive import Archive
 from oyster_jax.session.document import read_document, write_document
@@ -36,6 +38,17 @@ ALONE = {"seed": 3, "respawn": False}
 def world():
     model = network()
     return World(model=model, params=shaken(model.init(jax.random.key(0))), record={"name": "meadow"})
+
+
+@pytest.fixture(scope="module")
+def eventful():
+    plain = network()
+    model = dataclasses.replace(
+        plain,
+        spec=dataclasses.replace(plain.spec, events=EventSpec(names=("rain", "snow"))),
+        dynamics=dataclasses.replace(plain.dynamics, events=2),
+    )
+    return World(model=model, params=shaken(model.init(jax.random.key(0))), record={"name": "weather"})
 
 
 def same(one, other):
@@ -221,6 +234,51 @@ def test_an_edit_that_would_be_lost_with_the_next_dream_is_refused(world, tmp_pa
         session._moment = type(now)(tick=0, state=now.state.replace(status=jnp.int32(Status.TERMINAL)), frame=now.frame)
         with pytest.raises(SessionError, match="the next tick begins another; live that one first"):
             session.edit(WOOD)
+
+
+def test_events_are_kept_as_edits_are(eventful, tmp_path, often):
+    with eventful.session(tmp_path / "s", **ALONE) as session:
+        session.run("go*3")
+        before = session.frame
+        same(session.event("rain"), before)
+        told = session.step("go")
+        session.run("go*20")
+        session.rewind(3)
+        same(session.frame, before)
+        same(session.step("go"), told)
+        session.rewind(2)
+        session.step("go")
+        untold = session.step("go")
+        differ(untold, told)
+        session.event("rain")
+        session.edit(WOOD)
+        session.event("snow")
+        session.step("go")
+        with pytest.raises(ValueError, match="no event 'hail' in this world; it knows rain, snow"):
+            session.event("hail")
+    found = verified(eventful, tmp_path / "s")
+    assert {one.branch: (one.exact, one.done) for one in found} == {
+        "main": (True, 1), "branch-1": (True, 1), "branch-2": (True, 3),
+    }  # fmt: skip
+    with Session.open(tmp_path / "s", eventful) as again:
+        assert "tick 4: event snow" in again.timeline().draw()
+        same(again.seek(4, branch="branch-1"), told)
+        same(again.seek(4, branch="branch-2"), world_after(eventful, ["go"] * 4, WOOD))
+
+
+def world_after(world, actions, document):
+    """The frame of an edit after actions in a life with seed 3."""
+    state = world.reset(3)
+    for action in actions:
+        state = world.step(state, action)
+    return world.render(world.edit(state, document))
+
+
+def test_a_world_without_events_says_so(world, tmp_path):
+    session = world.session(tmp_path / "s", **ALONE)
+    with pytest.raises(WorldError, match="Nothing can be made to happen in the world 'meadow'"):
+        session.event("rain")
+    session.close()
 
 
 def test_edits_stand_in_the_timeline_and_in_what_is_exported(world, tmp_path):

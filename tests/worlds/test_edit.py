@@ -65,9 +65,9 @@ def entity_edits(world, state):
     if others:
         one = others[0]
         found["remove"] = ({"remove": [one]}, {token(one["x"], one["y"])})
-    if others and free:
-        there = {"x": free[-1][0], "y": free[-1][1]}
-        found["move"] = ({"move": [one | {"to": there}]}, {token(one["x"], one["y"]), token(**there)})
+        for x, y in free[-1:]:
+            move = [one | {"to": {"x": x, "y": y}}]
+            found["move"] = ({"move": move}, {token(one["x"], one["y"]), token(x, y)})
     return found
 
 
