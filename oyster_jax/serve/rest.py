@@ -170,9 +170,9 @@ class Rest:
 
     def _start(self, owner: Owner, asked: CreateSession) -> Start:
         stage = self._stage(asked.world)
-        if asked.prompt is not None and asked.image is not None:
+        if sum(given is not None for given in (asked.prompt, asked.image, asked.entities)) > 1:
             raise Refusal(
-                400, "bad_request", "A session begins from a recorded moment or from an upload, not from both."
+                400, "bad_request", "A session begins from one of a recorded moment, an upload and a description."
             )
         longest = owner.tier.duration
         duration = min(longest, self._services.duration) if asked.duration is None else asked.duration
@@ -189,7 +189,9 @@ class Rest:
             if picture.about.world != stage.name:
                 raise Refusal(422, "other_world", f"The upload is for the world '{picture.about.world}'.")
             about, prompt = "an uploaded picture", (picture.frame[None], np.zeros(0, np.int32))
-        return Start(stage=stage, about=about, seed=seed, prompt=prompt, duration=duration)
+        elif asked.entities is not None:
+            about = "a description"
+        return Start(stage=stage, about=about, seed=seed, prompt=prompt, entities=asked.entities, duration=duration)
 
     def _stage(self, name: str) -> Stage:
         stages = self._services.stages

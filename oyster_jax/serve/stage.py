@@ -110,6 +110,7 @@ class Stage:
             prompts=len(self.moments),
             view=readouts.view if readouts.entity_types else None,
             entity_types=record.get("entity_types", {}),
+            events=list(spec.events.names) if spec.events is not None else [],
         )
 
     @property

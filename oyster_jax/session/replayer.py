@@ -104,7 +104,7 @@ class Replayer:
 
         Raises:
           SessionError: it does not fit into the log, or the next tick begins another dream, and it would be lost.
-          ValueError: the world cannot do it.
+          WorldError: the world cannot do it.
         """
         if self._ends(moment):
             raise SessionError("The world has ended here, and the next tick begins another; live that one first.")

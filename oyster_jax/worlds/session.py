@@ -216,7 +216,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
         """Makes an event happen with the next tick, as `World.event` does, and returns the frame; kept as an edit is.
 
         Raises:
-          SessionError, ValueError: as `edit`, or there is no such event.
+          SessionError, WorldError: as `edit`, or there is no such event.
         """
         return self._intervene(EVENT, name)
 

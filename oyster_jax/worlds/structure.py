@@ -45,7 +45,7 @@ def read_structure(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise WorldError(f"{path} is not JSON ({error}); mend it there.") from error
     if not isinstance(data, dict):
-        raise WorldError(f"{path} holds no JSON object; write one with any of {', '.join(PARTS)}.")
+        raise WorldError(f'{path} holds no JSON object; write one, as in {{"tiles": "grass"}}.')
     return data
 
 

@@ -254,12 +254,14 @@ class World:
           name: of the event; it takes the place of one that was waiting.
 
         Raises:
-          WorldError: nothing can be made to happen in this world.
-          ValueError: there is no such event.
+          WorldError: there is no such event, or nothing can be made to happen in this world.
         """
         if self.spec.events is None or not self.model.dynamics.events:
             raise WorldError(f"Nothing can be made to happen in the world '{self.name}', which knows no events.")
-        return self.model.with_event(state, self.spec.events.parse(name))
+        try:
+            return self.model.with_event(state, self.spec.events.parse(name))
+        except ValueError as error:
+            raise WorldError(str(error)) from error
 
     def intervened(self, state: WorldState, kind: str, given: Any, *, lenient: bool = False) -> WorldState:
         """Returns the state after something that sessions keep: an edit or an event.
@@ -271,7 +273,7 @@ class World:
           lenient: do it whatever stands in its way, as it has been done once.
 
         Raises:
-          WorldError, ValueError: as that verb.
+          WorldError: as that verb.
         """
         if kind == EVENT:
             return self.event(state, given)
