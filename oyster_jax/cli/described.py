@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from oyster_jax.worlds.world import World
 
 
-def begun(world: "World", path: Path, seed: int) -> "WorldState":
-    """Returns the state of a world that begins as a file describes it.
+def begun(world: "World", path: Path | None, seed: int) -> "WorldState":
+    """Returns the state of a world that begins as a file describes it, or dreamt without one.
 
     Raises:
       UsageError: the file cannot be read, or the world cannot begin so.
     """
+    if path is None:
+        return world.reset(seed)
     try:
         return world.encode(entities=document(path), seed=seed)
     except WorldError as error:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import importlib.util
 import os
 import sys
@@ -158,15 +159,11 @@ def _in_terminal(config: Config) -> int:
     from oyster_jax.cli.opening import open_world
     from oyster_jax.cli.player import Player
     from oyster_jax.cli.terminal import Terminal
-    from oyster_jax.core.state import WorldState
 
     _tell_loading(config)
     world = open_world(config.world, config.steps)
     print(f"Compiling {_parameters(world)} (takes some seconds, less the next time) …", flush=True)
-
-    def begin(seed: int) -> WorldState:
-        return world.reset(seed) if config.entities is None else begun(world, config.entities, seed)
-
+    begin = functools.partial(begun, world, config.entities)
     state = begin(config.seed)
     world.render(state)
     jax.block_until_ready(world.tick(state, world.spec.action.idle, donate=True))

@@ -125,10 +125,7 @@ def _check(config: Config) -> None:
 
 def _from_nothing(world: "World", config: Config) -> Plan:
     actions = _actions(world, config, None)
-    if config.entities is None:
-        state = world.reset(config.seed)
-    else:
-        state = begun(world, config.entities, config.seed)
+    state = begun(world, config.entities, config.seed)
     return Plan(state=state, before=world.render(state)[None], actions=actions)
 
 

@@ -169,6 +169,14 @@ class Lobby:
         async with self._looking:
             return await self._run(lambda: replayer.at(branch, tick).frame)
 
+    def is_settled(self, live: Live, branch: str, tick: int) -> bool:
+        """Returns whether a tick will look as it does for ever: what ends a branch may still be edited.
+
+        Raises:
+          SessionError: there is no such branch.
+        """
+        return tick < observer(live.session, live.stage.world).archive.branch(branch).end
+
     async def delete(self, owner: Owner, identity: str) -> None:
         """Ends a session and removes all of its files.
 

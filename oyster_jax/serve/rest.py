@@ -69,13 +69,16 @@ class Rest:
         owner, identity = self._owner(request), request.path_params["id"]
         branch, tick = request.path_params["branch"], _number(request.path_params["tick"])
         live = await self._services.lobby.find(owner, identity)
-        name = (live.id, branch, tick)
-        if name not in self._frames:
+        name, settled = (live.id, branch, tick), self._services.lobby.is_settled(live, branch, tick)
+        if (found := self._frames.get(name)) is None:
             self._owner(request, heavy=True)
-            self._frames[name] = png(await self._services.lobby.frame(live, branch, tick))
+            found = png(await self._services.lobby.frame(live, branch, tick))
+            if settled:
+                self._frames[name] = found
             if len(self._frames) > _FRAMES:
                 self._frames.popitem(last=False)
-        return Response(self._frames[name], media_type="image/png", headers={"cache-control": "private, max-age=3600"})
+        kept = "private, max-age=3600" if settled else "no-store"
+        return Response(found, media_type="image/png", headers={"cache-control": kept})
 
     async def export(self, request: Request) -> Response:
         """Makes a recording and sends it."""

@@ -239,6 +239,7 @@ def test_the_player_says_what_it_does_serves_its_page_and_ends_on_ctrl_c(folder,
         (["--out", "clip.mp4"], "--demo"),
         (["--demo", "--out", "clip.txt"], "A clip ends in .mp4"),
         (["--port", "70000"], "choose another --port"),
+        (["--entities", "nowhere.json"], "nowhere.json cannot be read"),
     ],
 )
 def test_mistakes_end_in_one_sentence(arguments, named, capsys):
