@@ -1,17 +1,21 @@
 """An edit of the living state: what it touches and what it leaves, what it means, and what it refuses."""
 
 import dataclasses
+import json
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from oyster_jax.cli.errors import UsageError
+from oyster_jax.cli.rollout import Config, main
 from oyster_jax.models import structure, tokenizer
 from oyster_jax.models.structure import Cells
 from oyster_jax.testing import tiny_model, tiny_params
 from oyster_jax.worlds.edit import Edit, touched
 from oyster_jax.worlds.errors import WorldError
+from oyster_jax.worlds.storage import read_world, save_world
 from oyster_jax.worlds.structure import parse
 from oyster_jax.worlds.world import World
 from tests.models.structured import CONFIG, SPEC, moments, network, shaken, without
@@ -236,3 +240,31 @@ def test_a_world_of_frames_alone_cannot_be_edited():
     plain = World(model=tiny_model(), params=tiny_params(), record={"name": "tiny"})
     with pytest.raises(WorldError, match="knows frames only, and what is in them cannot be edited"):
         plain.edit(plain.reset(), {"set": {"wood": 1}})
+
+
+def test_a_clip_is_edited_from_a_file(tmp_path, world):
+    folder, path, out = tmp_path / "meadow", tmp_path / "edit.json", tmp_path / "clip.npz"
+    save_world(folder, world.model, world.params, {"name": "meadow", "licence": "", "training": {}, "figures": {}})
+    path.write_text(json.dumps(EDITS["tile"][0]))
+    for at in (0, 2):
+        assert main(Config(world=str(folder), actions="go*4", edit=path, edit_at=at, out=out)) == 0
+        loaded, frames = read_world(folder), []
+        state = loaded.reset(0)
+        for tick in range(4):
+            if tick == at:
+                state = loaded.edit(state, EDITS["tile"][0])
+            state = loaded.step(state, "go")
+            frames.append(loaded.render(state))
+        with np.load(out) as clip:
+            np.testing.assert_array_equal(clip["frames"], np.stack(frames))
+    for options, sentence in (
+        ({"edit": path, "edit_at": 4}, "--edit-at 4 lies behind the last of 4 ticks"),
+        ({"edit_at": 2}, "--edit-at says when --edit is done; give both"),
+        ({"edit": path, "edit_at": -1}, "--edit-at must be at least 0, but was -1"),
+        ({"edit": tmp_path / "nowhere.json"}, r"nowhere.json cannot be read"),
+    ):
+        with pytest.raises(UsageError, match=sentence):
+            main(Config(world=str(folder), actions="go*4", out=out, **options))
+    path.write_text(json.dumps({"set": {"gold": 1}}))
+    with pytest.raises(UsageError, match=r"edit.json: This world has no quantity 'gold'"):
+        main(Config(world=str(folder), actions="go*4", edit=path, out=out))
