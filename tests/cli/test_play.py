@@ -238,16 +238,8 @@ def test_the_player_begins_from_what_is_described(tmp_path):
     record = {"name": "meadow", "licence": "", "training": {}, "figures": {}}
     save_world(tmp_path / "meadow", model, shaken(model.init(jax.random.key(0))), record)
     path.write_text(json.dumps({"tiles": "stone", "quantities": {"wood": 3}}))
-    arguments = [
-        sys.executable,
-        "-m",
-        "oyster_jax",
-        "play",
-        "--world",
-        str(tmp_path / "meadow"),
-        "--entities",
-        str(path),
-    ]
+    code = _INTERRUPTIBLE + "import sys; " + PLAY.removeprefix(PRELUDE)
+    arguments = [sys.executable, "-c", code, "play", "--world", str(tmp_path / "meadow"), "--entities", str(path)]
     with subprocess.Popen(
         [*arguments, "--port", "0", "--data", str(tmp_path / "data")],
         stdout=subprocess.PIPE,

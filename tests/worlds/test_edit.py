@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -257,12 +258,13 @@ def test_a_clip_is_edited_from_a_file(tmp_path, world):
             frames.append(loaded.render(state))
         with np.load(out) as clip:
             np.testing.assert_array_equal(clip["frames"], np.stack(frames))
-    for options, sentence in (
+    mistakes: list[tuple[dict[str, Any], str]] = [
         ({"edit": path, "edit_at": 4}, "--edit-at 4 lies behind the last of 4 ticks"),
         ({"edit_at": 2}, "--edit-at says when --edit is done; give both"),
         ({"edit": path, "edit_at": -1}, "--edit-at must be at least 0, but was -1"),
-        ({"edit": tmp_path / "nowhere.json"}, r"nowhere.json cannot be read"),
-    ):
+        ({"edit": tmp_path / "nowhere.json"}, "nowhere.json cannot be read"),
+    ]
+    for options, sentence in mistakes:
         with pytest.raises(UsageError, match=sentence):
             main(Config(world=str(folder), actions="go*4", out=out, **options))
     path.write_text(json.dumps({"set": {"gold": 1}}))
