@@ -144,8 +144,8 @@ class Archive:
 
     def add_intervention(self, branch: Branch, intervention: Intervention) -> None:
         """Notes what was done at the branch's last tick: at once in memory, soon on the disk."""
-        branch.interventions.append(intervention)
         self._journal.add_intervention(branch, intervention)
+        branch.interventions.append(intervention)
 
     def add_event(self, branch: Branch, kind: str, tick: int, text: str = "") -> None:
         """Notes an event: at once in memory, soon on the disk.
