@@ -336,7 +336,7 @@ class Live:
                 end=line.end,
                 created=line.created,
                 labels=[LabelLine(tick=label.tick, text=label.text) for label in line.labels],
-                done=[DoneLine(tick=one.tick, kind=one.kind, text=one.text[:_TOLD]) for one in line.interventions],
+                done=[DoneLine(tick=one.tick, kind=one.kind, text=one.text) for one in line.interventions],
             )
             for number, line in enumerate(self.session.timeline().branches)
         ]
@@ -385,9 +385,6 @@ class Live:
             for session in self.lanes:
                 rest(session)
 
-
-#: Characters of what was done that the timeline tells.
-_TOLD = 200
 
 _SENTENCES = {
     "running": "The session is running.",

@@ -80,7 +80,8 @@ def export(
 
 def _provenance(replayer: Replayer, span: Span) -> str:
     manifest = replayer.archive.manifest
-    told = {name: manifest[name] for name in ("world", "digest", "id", "seed", "prompt")}
+    names = ("world", "digest", "id", "seed", "prompt", "entities")
+    told = {name: manifest[name] for name in names if name in manifest}
     about = {"session" if name == "id" else name: value for name, value in told.items()} | vars(span)
     # Up to its end, from the beginning on: all that made what is shown.
     done = [{"tick": one.tick, one.kind: one.given} for one in replayer.interventions(span.branch, 0, span.stop)]

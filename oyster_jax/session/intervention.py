@@ -15,6 +15,8 @@ EDIT, EVENT = "edit", "event"
 KINDS = (EDIT, EVENT)
 #: Bytes of JSON that may be done at once; the rest of an entry is for the other fields.
 LONGEST = MAX_PAYLOAD - 1024
+#: Characters of it that people are shown.
+SHOWN = 200
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,8 +39,9 @@ class Intervention:
 
     @property
     def text(self) -> str:
-        """What was done, for people."""
-        return self.given if isinstance(self.given, str) else json.dumps(self.given, ensure_ascii=False)
+        """What was done, for people; of what is long, the beginning."""
+        text = self.given if isinstance(self.given, str) else json.dumps(self.given, ensure_ascii=False)
+        return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
     @classmethod
     def of(cls, kind: str, given: Any, tick: int, digest: bytes) -> Self:
@@ -63,17 +66,15 @@ class Intervention:
 
 
 def plain(given: Any) -> Any:
-    """Returns what is to be done as the log will have it, so that a replay does the very same.
+    """Returns what is to be kept as it will be read again, so that a replay does the very same.
 
     Raises:
-      SessionError: it is not of JSON's types, or too long for the log.
+      SessionError: it is not of JSON's types, or too long.
     """
     try:
         text = json.dumps(given, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise SessionError(f"What is done to a session is of JSON's types, but this is not: {error}.") from error
+        raise SessionError(f"What a session keeps is of JSON's types, but this is not: {error}.") from error
     if len(text) > LONGEST:
-        raise SessionError(
-            f"This takes {len(text):,} bytes, but the log has {LONGEST:,} for it; do it in several steps."
-        )
+        raise SessionError(f"This takes {len(text):,} bytes, but there are {LONGEST:,} for it; do it in several steps.")
     return json.loads(text)

@@ -1,6 +1,5 @@
 """How a session begins, and how it is found where it was left."""
 
-import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 from oyster_jax.core.spec import as_action_ids
 from oyster_jax.session.archive import Archive
 from oyster_jax.session.branch import left_at
+from oyster_jax.session.intervention import plain
 from oyster_jax.session.prompt import prompt_files
 from oyster_jax.worlds.errors import WorldError
 from oyster_jax.worlds.identity import changed_home, check_world, home, world_manifest
@@ -29,7 +29,7 @@ def beginning(
       entities: a description to begin from.
 
     Raises:
-      WorldError, ValueError: the world cannot begin so.
+      SessionError, WorldError, ValueError: the world cannot begin so.
     """
     manifest = {
         **world_manifest(world), "seed": seed, "prompt": None, "created": time.time(), "home": home(),
@@ -37,7 +37,7 @@ def beginning(
     if entities is not None:
         if prompt is not None:
             raise WorldError("A session begins from recorded frames or from what is described, not from both.")
-        manifest["entities"] = json.loads(json.dumps(entities))
+        manifest["entities"] = plain(entities)
         world.encode(entities=manifest["entities"], seed=seed)
     if prompt is None:
         return manifest, {}

@@ -219,7 +219,7 @@ def test_what_cannot_be_done_leaves_everything_as_it_was(world, tmp_path):
     with pytest.raises(SessionError, match="JSON's types"):
         session.edit({"set": {"wood": float("inf")}})
     tiles = [{"x": 1, "y": 1, "kind": "stone"}] * 2000
-    with pytest.raises(SessionError, match="takes 70,011 bytes, but the log has 64,511 for it; do it in several"):
+    with pytest.raises(SessionError, match="takes 70,011 bytes, but there are 64,511 for it; do it in several"):
         session.edit({"tiles": tiles})
     assert (session.tick, session.branch_name, len(session.timeline().branches)) == (7, "main", 1)
     same(session.frame, frames[7])
