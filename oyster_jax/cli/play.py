@@ -2,16 +2,19 @@
 
 import contextlib
 import dataclasses
+import functools
 import importlib.util
 import os
 import sys
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from oyster_jax.cli.clip import check_clip
 from oyster_jax.cli.cores import use_one_core
+from oyster_jax.cli.described import begun, document
 from oyster_jax.cli.errors import UsageError
 from oyster_jax.worlds.record import read_record
 from oyster_jax.worlds.registry import find
@@ -36,7 +39,9 @@ class Config:
     out: Path | None = None
     """Of the demo: the clip (.mp4, .webp or .npz), oyster-WORLD.mp4 unless given."""
     seed: int = 7
-    """Of the world that is dreamt in the terminal or the demo; each seed gives another."""
+    """Of the world that is dreamt in the terminal or the demo, or described by --entities; each gives another."""
+    entities: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
+    """Tiles, entities and quantities that the world begins with, for a world that knows them."""
     rate: Annotated[float | None, tyro.conf.arg(metavar="HERTZ")] = None
     """Ticks a second in the terminal, the world's own pace unless given."""
     steps: Annotated[int | None, tyro.conf.arg(metavar="K")] = None
@@ -60,6 +65,7 @@ def main(config: Config) -> int:
     if config.out is not None:
         check_clip(config.out)
     find(config.world)
+    entities = None if config.entities is None else document(config.entities)
     use_one_core()
     if config.terminal:
         return _in_terminal(config)
@@ -67,13 +73,13 @@ def main(config: Config) -> int:
         from oyster_jax.cli.demo import demo
 
         _tell_loading(config)
-        demo(config.world, config.steps, config.seed, config.out)
+        demo(config.world, config.steps, config.seed, config.out, entities)
         _next_steps(config, config.seed)
         return 0
-    return _in_browser(config)
+    return _in_browser(config, entities)
 
 
-def _in_browser(config: Config) -> int:
+def _in_browser(config: Config, entities: dict[str, Any] | None) -> int:
     from oyster_jax.cli import serve
     from oyster_jax.serve.services import ServeConfig
 
@@ -81,10 +87,28 @@ def _in_browser(config: Config) -> int:
         url = serve.address("127.0.0.1", bound)
         _tell_loading(config)
         stages = serve.opened((config.world,), config.steps)
+        if config.entities is not None:
+            begun(stages[0].world, config.entities, config.seed)
         print(f"Compiling {_parameters(stages[0].world)} (takes some seconds, less the next time) …", flush=True)
         settings = ServeConfig(data=config.data or serve.data_folder())
-        server: Server = serve.made(settings, stages, lambda: _tell(url, config.browser))
+
+        def tell() -> None:
+            link = "" if entities is None else _session(url, config, entities)
+            _tell(url + link, config.browser)
+
+        # The server goes on meanwhile, for it is asked itself.
+        told = threading.Thread(target=tell, name="ready", daemon=True)
+        server: Server = serve.made(settings, stages, told.start)
         return serve.run(server, bound)
+
+
+def _session(url: str, config: Config, entities: dict[str, Any]) -> str:
+    """Begins a session from what is described; returns what leads to it, behind the address of the page."""
+    from oyster_jax.client import Client
+
+    with Client(url) as client:
+        session = client.create(client.worlds()[0]["name"], seed=config.seed, entities=entities)
+    return f"#session={session['id']}"
 
 
 def _bound(port: int | None) -> "socket.socket":
@@ -139,11 +163,13 @@ def _in_terminal(config: Config) -> int:
     _tell_loading(config)
     world = open_world(config.world, config.steps)
     print(f"Compiling {_parameters(world)} (takes some seconds, less the next time) …", flush=True)
-    state = world.reset(config.seed)
+    begin = functools.partial(begun, world, config.entities)
+    state = begin(config.seed)
     world.render(state)
     jax.block_until_ready(world.tick(state, world.spec.action.idle, donate=True))
     with Terminal() as terminal:
-        player = Player(world, terminal, seed=config.seed, rate=config.rate or world.spec.frame.rate)
+        rate = config.rate or world.spec.frame.rate
+        player = Player(world, terminal, seed=config.seed, rate=rate, begin=begin)
         player.run()
     if player.latencies:
         median, slow = 1000 * np.quantile(player.latencies, [0.5, 0.99])

@@ -2,14 +2,14 @@
 
 import collections
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from oyster_jax.cli.keyboard import Decoder, HeldKeys, bindings
 from oyster_jax.cli.screen import Screen
 from oyster_jax.cli.terminal import Terminal
-from oyster_jax.core.state import Status
+from oyster_jax.core.state import Status, WorldState
 from oyster_jax.worlds.world import World
 
 QUIT = frozenset({"q", "escape", "ctrl+c"})
@@ -25,13 +25,22 @@ NOTE = 3.0
 class Player:
     """Steps a world at its own pace under the keys that are held, until the player quits.
 
+    Args:
+      world: to play in.
+      terminal: to play at.
+      seed: to begin with.
+      rate: ticks a second.
+      begin: returns how the world begins with a seed.
+
     Attributes:
       latencies: of every tick, in seconds: from the action to the finished frame.
       seed: of the world that is shown.
     """
 
-    def __init__(self, world: World, terminal: Terminal, *, seed: int, rate: float) -> None:
-        self.world, self.terminal, self.period = world, terminal, 1 / rate
+    def __init__(
+        self, world: World, terminal: Terminal, *, seed: int, rate: float, begin: Callable[[int], WorldState]
+    ) -> None:
+        self.world, self.terminal, self.period, self._begin = world, terminal, 1 / rate, begin
         self.latencies: list[float] = []
         self._keys, self._held, self._screen = Decoder(), HeldKeys(), Screen()
         self._buttons = bindings(world.spec.action, COMMANDS)
@@ -41,7 +50,7 @@ class Player:
 
     def begin(self, seed: int, note: str = "") -> None:
         """Begins a world anew."""
-        self.seed, self.state = seed, self.world.reset(seed)
+        self.seed, self.state = seed, self._begin(seed)
         self.frame = self.world.render(self.state)
         self._note, self._note_until = note, time.monotonic() + NOTE
 

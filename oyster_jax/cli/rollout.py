@@ -9,6 +9,7 @@ import numpy as np
 import tyro
 
 from oyster_jax.cli.clip import check_clip
+from oyster_jax.cli.described import begun, document, edited
 from oyster_jax.cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ class Config:
     """How many of its frames the world sees."""
     entities: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
     """Tiles, entities and quantities that the world begins with, for a world that knows them."""
+    edit: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
+    """What to change in the living world, for a world that knows what is in it: add, remove, move, tiles, set."""
+    edit_at: Annotated[int, tyro.conf.arg(metavar="TICK")] = 0
+    """After how many ticks of the simulation."""
     compare: tyro.conf.FlagCreatePairsOff[bool] = False
     """Lay the recording beside the simulation: truth left, model right."""
     steps: Annotated[int | None, tyro.conf.arg(metavar="K")] = None
@@ -84,8 +89,10 @@ def main(config: Config) -> int:
 
     world = open_world(config.world, config.steps)
     plan = _from_recording(world, config) if config.prompt_dir else _from_nothing(world, config)
+    if config.edit_at >= len(plan.actions):
+        raise UsageError(f"--edit-at {config.edit_at} lies behind the last of {len(plan.actions)} ticks; give less.")
     console.print(f"Simulating {len(plan.actions)} ticks …")
-    state, seen, seconds = _simulate(world, plan)
+    state, seen, seconds = _simulate(world, config, plan)
     _write(world, config, plan, seen)
     speed = f"{len(plan.actions) / seconds:.1f} ticks/s (the world's own pace is {world.spec.frame.rate:g})"
     console.print(f"Wrote {config.out}: {len(plan.actions)} ticks, {speed}.")
@@ -105,27 +112,21 @@ def _check(config: Config) -> None:
         )
     if config.entities is not None and config.prompt_dir is not None:
         raise UsageError("--entities and --prompt-dir both say where the world begins; give one of them.")
-    for name, least in (("ticks", 1), ("scale", 1), ("context", 1), ("start", 0), ("episode", 0), ("seed", 0)):
+    if config.edit is not None:
+        document(config.edit)  # What is wrong with the file is told before anything is simulated.
+    if config.edit_at and config.edit is None:
+        raise UsageError("--edit-at says when --edit is done; give both.")
+    least_of = {"ticks": 1, "scale": 1, "context": 1, "start": 0, "episode": 0, "seed": 0, "edit_at": 0}
+    for name, least in least_of.items():
         value = getattr(config, name)
         if value is not None and value < least:
-            raise UsageError(f"--{name} must be at least {least}, but was {value}.")
+            raise UsageError(f"--{name.replace('_', '-')} must be at least {least}, but was {value}.")
 
 
 def _from_nothing(world: "World", config: Config) -> Plan:
     actions = _actions(world, config, None)
-    state = world.reset(config.seed) if config.entities is None else _described(world, config)
+    state = begun(world, config.entities, config.seed)
     return Plan(state=state, before=world.render(state)[None], actions=actions)
-
-
-def _described(world: "World", config: Config) -> "WorldState":
-    from oyster_jax.worlds.errors import WorldError
-    from oyster_jax.worlds.structure import read_structure
-
-    assert config.entities is not None
-    try:
-        return world.encode(entities=read_structure(config.entities), seed=config.seed)
-    except WorldError as error:
-        raise UsageError(f"{config.entities}: {error}") from error
 
 
 def _from_recording(world: "World", config: Config) -> Plan:
@@ -183,7 +184,7 @@ def _actions(world: "World", config: Config, recorded: np.ndarray | None) -> np.
     return np.concatenate([policy.act(began) for _ in range(ticks)])
 
 
-def _simulate(world: "World", plan: Plan) -> tuple["WorldState", dict[str, np.ndarray], float]:
+def _simulate(world: "World", config: Config, plan: Plan) -> tuple["WorldState", dict[str, np.ndarray], float]:
     """Returns the last state, what every tick said and showed, and the seconds it took once compiled."""
     import jax
     from rich.console import Console
@@ -199,9 +200,14 @@ def _simulate(world: "World", plan: Plan) -> tuple["WorldState", dict[str, np.nd
     state, ticks = plan.state, []
     begin = time.perf_counter()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        for later, said in bar.track(world.stream(state, plan.actions, observe=observe), total=len(plan.actions)):
-            state = later
-            ticks.append(jax.tree.map(np.asarray, said))
+        task = bar.add_task("", total=len(plan.actions))
+        for actions in np.split(plan.actions, [config.edit_at]):
+            for later, said in world.stream(state, actions, observe=observe):
+                state = later
+                ticks.append(jax.tree.map(np.asarray, said))
+                bar.advance(task)
+            if config.edit is not None and len(ticks) == config.edit_at:
+                state = edited(world, state, config.edit)
     seconds = time.perf_counter() - begin
     return state, jax.tree.map(lambda *leaves: np.stack(leaves), *ticks), seconds
 

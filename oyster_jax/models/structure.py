@@ -227,6 +227,20 @@ def told(config: StructureConfig, numbers: Float[Array, "*batch tokens outputs"]
     return Cells(kinds=kinds, types=types, attributes=attributes, levels=levels, free=jnp.mean(free, axis=-2))
 
 
+def settled(config: StructureConfig, said: Cells) -> Cells:
+    """Returns what `told` means as it is laid out by `cells`: what most likely is so, and nothing in between."""
+    column = (1,) * (said.kinds.ndim - 2) + (config.tokens, 1)
+    tiled, shown = (mask.astype(np.float32).reshape(column) for mask in (config.tiled, config.spots.sum(axis=0)))
+    types = (said.types > 0).astype(jnp.float32) * tiled
+    return Cells(
+        kinds=jax.nn.one_hot(jnp.argmax(said.kinds, axis=-1), config.kinds) * tiled,
+        types=types,
+        attributes=said.attributes * jnp.max(types, axis=-1, keepdims=True),
+        levels=jax.nn.one_hot(jnp.argmax(said.levels, axis=-1), config.levels) * shown,
+        free=jnp.clip(said.free, 0, 1),
+    )
+
+
 def reading(config: StructureConfig, said: Cells) -> dict[str, Array]:
     """Returns what `told` means.
 
@@ -246,9 +260,10 @@ def reading(config: StructureConfig, said: Cells) -> dict[str, Array]:
     for number, column in enumerate(config.free):
         values[column] = jnp.clip(said.free[..., number], 0, 1) * config.most[column]
     scales = np.array(config.scales, np.float32).reshape((1,) * (said.attributes.ndim - 1) + (-1,))
+    tiled = config.tiled.astype(np.float32).reshape((1,) * len(batch) + (config.tokens, 1))
     return {
         "tiles": kinds[..., : config.tiles[0], : config.tiles[1]].astype(jnp.int32),
-        "types": jax.nn.sigmoid(said.types),
+        "types": jax.nn.sigmoid(said.types) * tiled,
         "attributes": said.attributes * scales,
         "quantities": jnp.stack(values, axis=-1),
     }

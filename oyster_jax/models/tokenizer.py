@@ -137,6 +137,12 @@ class Encoder(_Transformer):
             x = jnp.where(shares["frame"][..., None, None] > 0, pictured, x)
         return self._latents(x + self._structured(structure.cells(self.structure, seen), shares))
 
+    def imagined(self, known: Cells) -> Latents:
+        """Encodes structure of which every part is known, without a frame; as `observed` does of what lies so."""
+        batch = known.free.shape[:-1]
+        x = jnp.zeros((*batch, self.tokens, self.masked.shape[0])) + lifted(self.masked[...], len(batch) + 2)
+        return self._latents(x + self._structured(known, dict.fromkeys(structure.PARTS, jnp.ones(batch))))
+
     def _structured(self, known: Cells, present: dict[str, Array]) -> Array:
         assert self.structure is not None
         return self.known(structure.features(self.structure, known, present).astype(self.dtype)).astype(jnp.float32)

@@ -15,7 +15,7 @@ from oyster_jax.models.camera import CameraConfig
 from oyster_jax.models.dynamics import Dynamics, DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.models.spatial_map import MapConfig
-from oyster_jax.models.structure import StructureConfig
+from oyster_jax.models.structure import Cells, StructureConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.prng import named_key, tick_key
 from oyster_jax.typing import Action, Actions, Array, Bool, Float, Frame, Frames, Int32, Latent, Params, PRNGKey
@@ -140,6 +140,27 @@ class WorldNetwork:
         """
         assert self.dynamics.events, "only a world with events can have one happen"
         return state.replace(cache=state.cache | {"event": jnp.int32(event)})
+
+    def known(self, params: Params, state: WorldState) -> Cells:
+        """Returns the structure that the state's latent tells, laid out; see `structure.settled`."""
+        assert self.tokenizer.structure is not None, "only a world with structure tells of it"
+        _, said = tokenizer.bind(self.tokenizer, params["tokenizer"]).renderer.told(state.latent)
+        return structure.settled(self.tokenizer.structure, said)
+
+    def edited(self, params: Params, state: WorldState, known: Cells, touched: Bool[Array, "tokens"]) -> WorldState:
+        """Returns the state with those tokens of its newest latent exchanged that are touched, and nothing else.
+
+        The new ones are those of the whole structure without a frame: so the encoder was trained, which never saw
+        moments of which half the frame was hidden. What the ring remembers stays, for the newest latent is not in it.
+
+        Args:
+          params: of the world.
+          state: to change.
+          known: structure of the present moment, as it shall be.
+          touched: the tokens at which it differs from what the state tells.
+        """
+        latent = tokenizer.bind(self.tokenizer, params["tokenizer"]).encoder.imagined(known)
+        return self.with_latent(params, state, jnp.where(touched[:, None], latent, state.latent))
 
     def advance(self, params: Params, state: WorldState, action: Action) -> WorldState:
         """Returns the state one tick later; one whose status is NONFINITE stays as it was."""

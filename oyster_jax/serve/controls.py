@@ -13,6 +13,7 @@ from oyster_jax.serve.limits import Limits, Tier
 from oyster_jax.serve.live import Live
 from oyster_jax.serve.resources import BranchLine, Message, Status
 from oyster_jax.session.errors import SessionError
+from oyster_jax.worlds.errors import WorldError
 from oyster_jax.worlds.inside import beside, rest
 
 
@@ -46,7 +47,7 @@ class Controls:
         functions: dict[str, Callable[[Any], Awaitable[Any]]] = {
             "pause": self.pause, "resume": self.resume, "step": self.step, "reset": self.reset,
             "timeline": self.timeline, "rate": self.rate, "seek": self.seek, "branch": self.branch, "hop": self.hop,
-            "label": self.label, "extend": self.extend, "compare": self.compare,
+            "label": self.label, "extend": self.extend, "compare": self.compare, "edit": self.edit, "event": self.event,
         }  # fmt: skip
         return await functions[method](params)
 
@@ -137,6 +138,14 @@ class Controls:
         )
         live.tell_timeline()
 
+    async def edit(self, params: protocol.Edit) -> Status:
+        """Changes something of the present moment."""
+        return await self._intervene(lambda: self.live.session.edit(params.document))
+
+    async def event(self, params: protocol.Happen) -> Status:
+        """Makes something happen with the next tick."""
+        return await self._intervene(lambda: self.live.session.event(params.name))
+
     async def extend(self, params: protocol.Extend) -> Status:
         """Gives the session more world time, as far as its owner may have it."""
         live, longest = self.live, self.tier.duration
@@ -170,6 +179,18 @@ class Controls:
     async def timeline(self, _: protocol.NoParams) -> list[BranchLine]:
         """Returns branches and labels."""
         return self.live.branches
+
+    async def _intervene(self, act: Callable[[], object]) -> Status:
+        """Does something to the branch that is played, and shows it; the clock stands or runs on as it did."""
+        live = self.live
+        if sum(len(line.done) for line in live.branches) >= self.limits.interventions:
+            raise Refusal(429, "too_many_interventions", f"A session has at most {self.limits.interventions} of these.")
+        try:
+            await live.change(act)
+        except WorldError as error:
+            raise Refusal(422, "impossible", str(error)) from error
+        live.tell_timeline()
+        return await live.arrived()
 
     async def _arrived(self) -> Status:
         """Shows where the session now is; one that had ended, and has time again, runs on."""

@@ -287,9 +287,13 @@ class Polite:
         """Dreams a world from nothing."""
         return self.world.reset(seed, key=key)
 
-    def encode(self, frames: np.ndarray, actions: Any, seed: int = 0) -> WorldState:
-        """Returns the state of a world in which `frames` have been seen."""
-        return self.world.encode(frames, actions, seed)
+    def encode(self, frames: np.ndarray | None, actions: Any, seed: int = 0, *, entities: Any = None) -> WorldState:
+        """Returns the state of a world in which `frames` have been seen, or that begins as `entities` describes it."""
+        return self.world.encode(frames, actions, seed, entities=entities)
+
+    def intervened(self, state: WorldState, kind: str, given: Any, *, lenient: bool = False) -> WorldState:
+        """Returns the state after an intervention."""
+        return self.world.intervened(state, kind, given, lenient=lenient)
 
     def tick(self, state: WorldState, action: Any, *, donate: bool = False) -> tuple[WorldState, Any]:
         """Returns the state one tick later and its frame, once there is time for it."""

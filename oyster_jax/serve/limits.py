@@ -21,6 +21,7 @@ class Limits:
       sessions: of one owner that are kept.
       branches: of one session.
       labels: of one session.
+      interventions: edits and events, of one session.
       spectators: of one session.
       uploads: of one owner that are kept; older ones go.
       recordings: of one owner that are kept; older ones go.
@@ -44,6 +45,7 @@ class Limits:
     sessions: int = 100
     branches: int = 1_000
     labels: int = 1_000
+    interventions: int = 1_000
     spectators: int = 8
     uploads: int = 20
     recordings: int = 50

@@ -16,7 +16,7 @@ from oyster_jax.serve.errors import Refusal
 from oyster_jax.serve.limits import Limits
 from oyster_jax.serve.pacing import Pace
 from oyster_jax.serve.protocol import CLOSE_GONE, CLOSE_REPLACED, Event, Flag, Input, StatusEvent, TimelineEvent
-from oyster_jax.serve.resources import BranchLine, LabelLine, Status
+from oyster_jax.serve.resources import BranchLine, DoneLine, LabelLine, Status
 from oyster_jax.serve.shown import Shown
 from oyster_jax.serve.stage import Stage
 from oyster_jax.session.errors import SessionEndedError
@@ -336,6 +336,7 @@ class Live:
                 end=line.end,
                 created=line.created,
                 labels=[LabelLine(tick=label.tick, text=label.text) for label in line.labels],
+                done=[DoneLine(tick=one.tick, kind=one.kind, text=one.text) for one in line.interventions],
             )
             for number, line in enumerate(self.session.timeline().branches)
         ]

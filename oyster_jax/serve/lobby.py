@@ -49,6 +49,7 @@ class Start:
       about: the same for people, as in `seed 7`.
       seed: of the dream, and of all that happens.
       prompt: frames and actions of a recorded moment or of an upload, or None.
+      entities: a description to begin from, or None.
       duration: seconds of world time.
     """
 
@@ -56,6 +57,7 @@ class Start:
     about: str
     seed: int
     prompt: tuple[np.ndarray, np.ndarray] | None
+    entities: dict[str, Any] | None
     duration: float
 
 
@@ -88,6 +90,7 @@ class Lobby:
 
         Raises:
           Refusal: the owner has too many.
+          WorldError: the world cannot begin from what is described.
         """
         if len(await self._run(lambda: self._owned(owner))) >= self._limits.sessions:
             raise Refusal(429, "too_many_sessions", f"You have {self._limits.sessions} sessions; delete some first.")
@@ -100,6 +103,7 @@ class Lobby:
                 start.stage.world,
                 seed=start.seed,
                 prompt=start.prompt,
+                entities=start.entities,
                 max_duration=start.duration,
                 snapshot_bytes=self._limits.session_bytes,
             )
@@ -164,6 +168,14 @@ class Lobby:
         replayer = observer(live.session, self._engine.polite(live.stage.world))
         async with self._looking:
             return await self._run(lambda: replayer.at(branch, tick).frame)
+
+    def is_settled(self, live: Live, branch: str, tick: int) -> bool:
+        """Returns whether a tick will look as it does for ever: what ends a branch may still be edited.
+
+        Raises:
+          SessionError: there is no such branch.
+        """
+        return tick < observer(live.session, live.stage.world).archive.branch(branch).end
 
     async def delete(self, owner: Owner, identity: str) -> None:
         """Ends a session and removes all of its files.

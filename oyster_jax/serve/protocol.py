@@ -187,6 +187,18 @@ class Label(Message, frozen=True):
     tick: Tick | None = None
 
 
+class Edit(Message, frozen=True):
+    """`edit`: changes something of the present moment of lane 0; the document is that of `World.edit`."""
+
+    document: dict[str, Any]
+
+
+class Happen(Message, frozen=True):
+    """`event`: makes something happen with the next tick of lane 0; `name` is one of the world's events."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+
+
 class Extend(Message, frozen=True):
     """`extend`: gives the session more world time, in seconds, as far as its owner may have it."""
 
@@ -215,6 +227,7 @@ class ChooseCodec(Message, frozen=True):
 METHODS: dict[str, type[Message]] = {
     "pause": NoParams, "resume": NoParams, "step": NoParams, "reset": NoParams, "timeline": NoParams,
     "rate": Rate, "seek": Seek, "branch": BranchOff, "hop": Hop, "label": Label, "extend": Extend,
+    "edit": Edit, "event": Happen,
     "readouts": Readouts, "compare": Compare, "codec": ChooseCodec, "export": ExportSpan,
 }  # fmt: skip
 #: Those of them that a spectator may use: they change nothing but what is sent.
@@ -256,7 +269,7 @@ class StatusEvent(Message, frozen=True, tag="status", tag_field="event"):
 
 
 class TimelineEvent(Message, frozen=True, tag="timeline", tag_field="event"):
-    """Sent when a branch or a label has been made."""
+    """Sent when a branch or a label has been made, or something was done beside acting."""
 
     branches: list[BranchLine]
     type: Literal["event"] = "event"

@@ -43,6 +43,14 @@ class LabelLine(Message, frozen=True):
     text: str
 
 
+class DoneLine(Message, frozen=True):
+    """An `edit` or `event` that was done after a tick and before the next; `text` is how what it was begins."""
+
+    tick: int
+    kind: str
+    text: str
+
+
 class BranchLine(Message, frozen=True):
     """A branch: its number never changes, its parent is another's name, at is the tick at which it left that."""
 
@@ -53,6 +61,7 @@ class BranchLine(Message, frozen=True):
     end: int
     created: float
     labels: list[LabelLine]
+    done: list[DoneLine]
 
 
 class Status(Message, frozen=True):
@@ -76,7 +85,8 @@ class WorldCard(Message, frozen=True):
     """A world that can be played: its spec, and what its card says.
 
     `actions` are the sets of buttons that mean something together; `pictures` are addresses, the first a square one;
-    `view` is how many tiles the frame is across, null where no entities are read; `entity_types` names their types.
+    `view` is how many tiles the frame is across, null where no entities are read; `entity_types` names their types;
+    `events` can be made to happen.
     """
 
     name: str
@@ -95,6 +105,7 @@ class WorldCard(Message, frozen=True):
     prompts: int
     view: float | None
     entity_types: dict[str, str]
+    events: list[str]
 
 
 class Prompt(Message, frozen=True):
@@ -122,12 +133,13 @@ class SessionInfo(Message, frozen=True):
 
 
 class CreateSession(Message, frozen=True):
-    """Begins a session: from a seed, or from a recorded moment (its name) or an upload (its id)."""
+    """Begins a session: from a seed, a recorded moment (its name), an upload (its id) or a description of entities."""
 
     world: WorldName
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
     prompt: Name | None = None
     image: Identity | None = None
+    entities: dict[str, Any] | None = None
     duration: Annotated[float, Meta(gt=0, le=86_400)] | None = None
 
 

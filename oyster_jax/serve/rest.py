@@ -69,13 +69,16 @@ class Rest:
         owner, identity = self._owner(request), request.path_params["id"]
         branch, tick = request.path_params["branch"], _number(request.path_params["tick"])
         live = await self._services.lobby.find(owner, identity)
-        name = (live.id, branch, tick)
-        if name not in self._frames:
+        name, settled = (live.id, branch, tick), self._services.lobby.is_settled(live, branch, tick)
+        if (found := self._frames.get(name)) is None:
             self._owner(request, heavy=True)
-            self._frames[name] = png(await self._services.lobby.frame(live, branch, tick))
+            found = png(await self._services.lobby.frame(live, branch, tick))
+            if settled:
+                self._frames[name] = found
             if len(self._frames) > _FRAMES:
                 self._frames.popitem(last=False)
-        return Response(self._frames[name], media_type="image/png", headers={"cache-control": "private, max-age=3600"})
+        kept = "private, max-age=3600" if settled else "no-store"
+        return Response(found, media_type="image/png", headers={"cache-control": kept})
 
     async def export(self, request: Request) -> Response:
         """Makes a recording and sends it."""
@@ -170,9 +173,9 @@ class Rest:
 
     def _start(self, owner: Owner, asked: CreateSession) -> Start:
         stage = self._stage(asked.world)
-        if asked.prompt is not None and asked.image is not None:
+        if sum(given is not None for given in (asked.prompt, asked.image, asked.entities)) > 1:
             raise Refusal(
-                400, "bad_request", "A session begins from a recorded moment or from an upload, not from both."
+                400, "bad_request", "A session begins from one of a recorded moment, an upload and a description."
             )
         longest = owner.tier.duration
         duration = min(longest, self._services.duration) if asked.duration is None else asked.duration
@@ -189,7 +192,9 @@ class Rest:
             if picture.about.world != stage.name:
                 raise Refusal(422, "other_world", f"The upload is for the world '{picture.about.world}'.")
             about, prompt = "an uploaded picture", (picture.frame[None], np.zeros(0, np.int32))
-        return Start(stage=stage, about=about, seed=seed, prompt=prompt, duration=duration)
+        elif asked.entities is not None:
+            about = "a description"
+        return Start(stage=stage, about=about, seed=seed, prompt=prompt, entities=asked.entities, duration=duration)
 
     def _stage(self, name: str) -> Stage:
         stages = self._services.stages

@@ -163,10 +163,11 @@ class Services:
             await asyncio.sleep(_CHORES)
 
     async def _grow(self) -> None:
-        """Compiles what is not needed at once: other beginnings, and batches once so many worlds are played."""
+        """Compiles what is not needed at once: other beginnings, edits, and batches once so many worlds are played."""
         loop = asyncio.get_running_loop()
         for stage in self.stages.values():
             await loop.run_in_executor(self._slow, stage.warm_beginnings)
+            await loop.run_in_executor(self._slow, stage.warm_edits)
             # While all was starting, ticks were measured beside that.
             await loop.run_in_executor(self._slow, stage.together.prepare, 1)
         self.settled.set()

@@ -61,6 +61,11 @@ class Stage:
             state = self.world.encode(np.zeros((ticks, *shape), np.uint8), np.zeros(ticks - 1, np.int32))
             self.world.render(state)
 
+    def warm_edits(self) -> None:
+        """Compiles what an edit needs, whatever it changes; nothing for a world that does not know what it shows."""
+        if self.world.model.tokenizer.structure is not None:
+            self.world.render(self.world.edit(self.world.reset(0), {"set": {}}))
+
     def as_shown(self, frame: np.ndarray) -> np.ndarray:
         """Returns what the world makes of a frame, uint8 `[height, width, 3]`, when it begins from that."""
         return self.world.render(self.world.encode(frame[None], np.zeros(0, np.int32)))
@@ -110,6 +115,7 @@ class Stage:
             prompts=len(self.moments),
             view=readouts.view if readouts.entity_types else None,
             entity_types=record.get("entity_types", {}),
+            events=list(spec.events.names) if spec.events is not None else [],
         )
 
     @property

@@ -25,6 +25,7 @@ from oyster_jax.files import write_whole
 from oyster_jax.session.branch import MAIN, Branch, Event, is_plain
 from oyster_jax.session.document import copies, read_document, write_document
 from oyster_jax.session.errors import SessionError
+from oyster_jax.session.intervention import Intervention
 from oyster_jax.session.journal import Journal
 from oyster_jax.session.layout import BRANCH, BRANCHES, ENDS, MANIFEST, SNAPSHOTS, is_leftover, only_begun
 from oyster_jax.session.lock import Lock, is_held
@@ -141,6 +142,11 @@ class Archive:
         branch.add(action, lived)
         self._journal.add_tick(branch, action, lived, frame)
 
+    def add_intervention(self, branch: Branch, intervention: Intervention) -> None:
+        """Notes what was done at the branch's last tick: at once in memory, soon on the disk."""
+        self._journal.add_intervention(branch, intervention)
+        branch.interventions.append(intervention)
+
     def add_event(self, branch: Branch, kind: str, tick: int, text: str = "") -> None:
         """Notes an event: at once in memory, soon on the disk.
 
@@ -166,13 +172,14 @@ class Archive:
         if sentence not in self.problems:
             self.problems.append(sentence)
 
-    def add_branch(self, name: str | None, parent: str, at: int) -> str:
+    def add_branch(self, name: str | None, parent: str, at: int, after: int = 0) -> str:
         """Makes a branch, which is on the disk when this returns, and returns its name.
 
         Args:
           name: letters, digits, - and _; `branch-1` and so on unless given.
           parent: the branch that it leaves.
           at: the tick at which it does.
+          after: how many of the parent's interventions came before that.
 
         Raises:
           SessionError: the name is taken or not a plain one, or the disk would not take it.
@@ -182,19 +189,19 @@ class Archive:
             raise SessionError(f"There is a branch '{name}' already; choose another name.")
         if not is_plain(name):
             raise SessionError(f"A branch is named with letters, digits, - and _, but '{name}' is not.")
-        if self.durable(parent) < at:
+        if not self._journal.has_written(parent, at, after):
             # A crash must not leave a branch whose parent has not come as far.
             self._journal.flush()
-        if self.durable(parent) < at:
+        if not self._journal.has_written(parent, at, after):
             raise SessionError(f"The branch '{name}' cannot be made. {self.trouble or 'Its tick is not written yet.'}")
-        branch = Branch(name=name, parent=parent, at=at, created=time.time())
+        branch = Branch(name=name, parent=parent, at=at, created=time.time(), after=after)
         path = self.folder / BRANCHES / name
         try:
             write_document(path, BRANCH, branch.to_json(), identity=self._identity(name))
         except OSError as error:
             raise SessionError(f"The branch '{name}' cannot be written to {path} ({error.strerror}).") from error
         self.branches[name] = branch
-        self._journal.add_log(name, Log(path, self._identity(name)), at)
+        self._journal.add_log(branch, Log(path, self._identity(name)))
         return name
 
     def change_manifest(self, **changes: Any) -> None:
@@ -257,7 +264,7 @@ class Archive:
         """Mends the logs, now that nothing speaks against them, and begins to write."""
         for name, found in self._found.items():
             log = Log(self.folder / BRANCHES / name, self._identity(name), found)
-            self._journal.add_log(name, log, self.branches[name].end)
+            self._journal.add_log(self.branches[name], log)
         self._found.clear()
         self._journal.start()
         self._note_ends()
@@ -336,7 +343,7 @@ class Archive:
             raise SessionError(f"{self.folder / BRANCHES / MAIN} is missing; restore it.")
         for branch in self.branches.values():
             parent = None if branch.parent is None else self.branches.get(branch.parent)
-            if branch.parent is not None and (parent is None or branch.at > parent.end):
+            if branch.parent is not None and not branch.leaves(parent):
                 raise SessionError(
                     f"The branch '{branch.name}' leaves '{branch.parent}' at tick {branch.at}, which is not there: "
                     f"{self.folder / BRANCHES / branch.parent} has lost it. {self._remedy}"

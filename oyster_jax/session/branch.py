@@ -1,6 +1,7 @@
 """One line of a session's life: which ticks it has lived, under which actions, and what it looked like."""
 
 import array
+import bisect
 import dataclasses
 import hashlib
 import json
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from oyster_jax.session.errors import SessionError
+from oyster_jax.session.intervention import INTERVENTION, Intervention
 from oyster_jax.session.log import MAX_PAYLOAD, Entry, LogContent, read_log
 
 #: Kinds of entries of a log.
@@ -80,12 +82,15 @@ class Branch:
       parent: the branch that it left, None for the first.
       at: the tick of the parent that its first action was taken in; 0 for the first branch.
       created: when, in seconds of the Unix epoch.
+      after: how many of the parent's interventions came before it left.
       events: all of them, in order.
+      interventions: of its own, in order.
     """
 
-    def __init__(self, *, name: str, parent: str | None, at: int, created: float):
-        self.name, self.parent, self.at, self.created = name, parent, at, created
+    def __init__(self, *, name: str, parent: str | None, at: int, created: float, after: int = 0):
+        self.name, self.parent, self.at, self.created, self.after = name, parent, at, created, after
         self.events: list[Event] = []
+        self.interventions: list[Intervention] = []
         self._actions = array.array("i")
         self._lived = array.array("d")
         self._digests = bytearray()
@@ -130,6 +135,16 @@ class Branch:
         begin = (tick - self.at - 1) * DIGEST_BYTES
         self._digests[begin : begin + DIGEST_BYTES] = digest
 
+    def interventions_before(self, tick: int) -> int:
+        """Returns how many of its interventions came before `tick` did."""
+        return bisect.bisect_left(self.interventions, tick, key=lambda intervention: intervention.tick)
+
+    def leaves(self, parent: "Branch | None") -> bool:
+        """Returns whether its parent has come as far as it must have; the first branch has none."""
+        if parent is None:
+            return self.parent is None
+        return self.at <= parent.end and self.after <= len(parent.interventions)
+
     def actions(self, start: int, stop: int) -> np.ndarray:
         """Returns the actions, int32, that led from tick `start` to tick `stop`, both of this branch."""
         return np.asarray(self._actions[start - self.at : stop - self.at], np.int32)
@@ -145,7 +160,9 @@ class Branch:
 
     def to_json(self) -> dict[str, Any]:
         """Returns what its document says."""
-        return {"name": self.name, "parent": self.parent, "at": self.at, "created": self.created}
+        document = {"name": self.name, "parent": self.parent, "at": self.at, "created": self.created}
+        # Left out where there are none, so that older versions read what they can.
+        return document | ({"after": self.after} if self.after else {})
 
     def _take(self, entry: Entry) -> None:
         if entry.kind == TICK:
@@ -155,6 +172,11 @@ class Branch:
             self.add(action, lived, digest)
         elif entry.kind == EVENT:
             self.events.append(Event(**json.loads(entry.payload)))
+        elif entry.kind == INTERVENTION:
+            intervention = Intervention.read(entry.payload)
+            if intervention.tick != self.end:
+                raise ValueError(f"an intervention at tick {intervention.tick} follows tick {self.end}")
+            self.interventions.append(intervention)
         else:
             raise ValueError(f"an entry is of the unknown kind {entry.kind}")
 

@@ -80,8 +80,12 @@ def export(
 
 def _provenance(replayer: Replayer, span: Span) -> str:
     manifest = replayer.archive.manifest
-    told = {name: manifest[name] for name in ("world", "digest", "id", "seed", "prompt")}
-    return json.dumps({"session" if name == "id" else name: value for name, value in told.items()} | vars(span))
+    names = ("world", "digest", "id", "seed", "prompt", "entities")
+    told = {name: manifest[name] for name in names if name in manifest}
+    about = {"session" if name == "id" else name: value for name, value in told.items()} | vars(span)
+    # Up to its end, from the beginning on: all that made what is shown.
+    done = [{"tick": one.tick, one.kind: one.given} for one in replayer.interventions(span.branch, 0, span.stop)]
+    return json.dumps(about | ({"interventions": done} if done else {}))
 
 
 def _lines(replayer: Replayer, span: Span, taken: np.ndarray, actions: ActionSpec) -> Iterator[dict[str, object]]:
@@ -98,6 +102,8 @@ def _lines(replayer: Replayer, span: Span, taken: np.ndarray, actions: ActionSpe
     for branch in replayer.archive.branches.values():
         for event in branch.events:
             yield {"branch": branch.name, **dataclasses.asdict(event)}
+        for intervention in branch.interventions:
+            yield {"branch": branch.name, **dataclasses.asdict(intervention)}
 
 
 #: Every pixel of a clip becomes a square of this side.

@@ -11,6 +11,7 @@ import numpy as np
 
 from oyster_jax.session.branch import Branch, Event, frame_digest, tick_entry
 from oyster_jax.session.errors import SessionError
+from oyster_jax.session.intervention import INTERVENTION, Intervention
 from oyster_jax.session.log import Entry, Log
 from oyster_jax.session.snapshots import Snapshots
 
@@ -45,6 +46,7 @@ class Journal:
         self._changed = threading.Condition()
         self._logs: dict[str, Log] = {}
         self._durable: dict[str, int] = {}
+        self._done: dict[str, int] = {}
         self._notes: list[Note] = []
         self._due: list[tuple[str, int]] = []
         self._asked, self._answered, self._closing = 0, 0, False
@@ -55,13 +57,18 @@ class Journal:
         self._thread = threading.Thread(target=self._run, name="session log", daemon=True)
         self._thread.start()
 
-    def add_log(self, branch: str, log: Log, durable: int) -> None:
-        """Takes the log of a branch, which holds its ticks up to `durable`."""
-        self._logs[branch], self._durable[branch] = log, durable
+    def add_log(self, branch: Branch, log: Log) -> None:
+        """Takes the log of a branch, which holds all that it has lived."""
+        self._logs[branch.name], self._durable[branch.name] = log, branch.end
+        self._done[branch.name] = len(branch.interventions)
 
     def durable(self, branch: str) -> int:
         """Returns the last tick of a branch that a crash cannot take back."""
         return self._durable[branch]
+
+    def has_written(self, branch: str, tick: int, interventions: int) -> bool:
+        """Returns whether no crash can take back a tick of a branch, nor its first so many interventions."""
+        return self._durable[branch] >= tick and self._done[branch] >= interventions
 
     def written(self) -> dict[str, list[int]]:
         """Returns the last tick of each branch that is on the disk, and the bytes of its log."""
@@ -84,6 +91,10 @@ class Journal:
     def add_tick(self, branch: Branch, action: int, lived: float, frame: np.ndarray) -> None:
         """Notes a tick that the branch has just taken in."""
         self._note(branch, branch.end, (action, lived, frame))
+
+    def add_intervention(self, branch: Branch, intervention: Intervention) -> None:
+        """Notes what was done at the branch's last tick."""
+        self._note(branch, None, intervention.entry())
 
     def add_event(self, branch: Branch, event: Event) -> None:
         """Notes an event.
@@ -171,6 +182,7 @@ class Journal:
                 trouble = _trouble(self._folder, error, self._durable[name])
                 continue
             self._durable[name] = max([self._durable[name], *(tick for _, tick, _ in own if tick is not None)])
+            self._done[name] += sum(entry.kind == INTERVENTION for entry in entries)
         self._refused = trouble
         return left
 

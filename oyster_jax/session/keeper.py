@@ -50,8 +50,11 @@ class Keeper:
             self._overdue += 1
 
     def keep(self, branch: str, moment: Moment) -> None:
-        """Keeps a state, unless it has been kept or there is no room for it."""
-        if not self._ticks or not self._archive.has_room:
+        """Keeps a state, unless it has been kept or there is no room for it.
+
+        Nor is one kept that something was done to: a snapshot is of a tick as it came, and the log has the rest.
+        """
+        if not self._ticks or moment.done or not self._archive.has_room:
             return
         if self._overdue * self._fastest > GAP_SECONDS:
             self._archive.report(

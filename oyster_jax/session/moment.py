@@ -15,8 +15,10 @@ class Moment:
       tick: which.
       state: of the world; the next tick uses it up.
       frame: what it shows, uint8 `[height, width, 3]`.
+      done: how many interventions were done since the tick came.
     """
 
     tick: int
     state: WorldState
     frame: np.ndarray
+    done: int = 0

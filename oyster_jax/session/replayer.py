@@ -1,5 +1,6 @@
 """Finds the state of any tick of a session: from the nearest sound snapshot, along the log."""
 
+import dataclasses
 import functools
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from oyster_jax.prng import named_key
 from oyster_jax.session.archive import Archive
 from oyster_jax.session.branch import UNKNOWN, Branch, frame_digest
 from oyster_jax.session.errors import SessionError
+from oyster_jax.session.intervention import Intervention, plain
 from oyster_jax.session.keeper import Keeper
 from oyster_jax.session.moment import Moment
 from oyster_jax.session.prompt import read_prompt
@@ -36,8 +38,12 @@ class LivingWorld(Protocol):
         """Dreams a world from nothing."""
         ...
 
-    def encode(self, frames: np.ndarray, actions: Any, seed: int = 0) -> WorldState:
-        """Returns the state of a world in which `frames` have been seen."""
+    def encode(self, frames: np.ndarray | None, actions: Any, seed: int = 0, *, entities: Any = None) -> WorldState:
+        """Returns the state of a world in which `frames` have been seen, or that begins as `entities` describes it."""
+        ...
+
+    def intervened(self, state: WorldState, kind: str, given: Any, *, lenient: bool = False) -> WorldState:
+        """Returns the state after an intervention; `lenient` where it was logged, and so has been done once."""
         ...
 
     def tick(self, state: WorldState, action: Any, *, donate: bool = False) -> tuple[WorldState, Any]:
@@ -70,7 +76,9 @@ class Replayer:
         Raises:
           SessionError: the session began from a recorded moment, and both of its copies are damaged.
         """
-        if (digest := self.archive.manifest["prompt"]) is None:
+        if (entities := self.archive.manifest.get("entities")) is not None:
+            state = self.world.encode(None, (), self._seed, entities=entities)
+        elif (digest := self.archive.manifest["prompt"]) is None:
             state = self.world.reset(self._seed)
         else:
             frames, actions = read_prompt(self.archive.folder, digest)
@@ -84,15 +92,45 @@ class Replayer:
         action, as the recorded game does.
         """
         tick = moment.tick + 1
-        if self._respawn and int(moment.state.status) == Status.TERMINAL:
+        if self._ends(moment):
             key = jax.random.fold_in(named_key(jax.random.key(self._seed), "respawn"), tick)
             state = self.world.reset(key=key)
             return Moment(tick=tick, state=state, frame=self.world.render(state))
         state, frame = self.world.tick(moment.state, action, donate=True)
         return Moment(tick=tick, state=state, frame=np.asarray(frame))
 
+    def intervene(self, moment: Moment, kind: str, given: Any) -> tuple[Moment, Intervention]:
+        """Returns the moment after something is done to it for the first time, and the entry for the log.
+
+        Raises:
+          SessionError: it does not fit into the log, or the next tick begins another dream, and it would be lost.
+          WorldError: the world cannot do it.
+        """
+        if self._ends(moment):
+            raise SessionError("The world has ended here, and the next tick begins another; live that one first.")
+        given = plain(given)
+        state = self.world.intervened(moment.state, kind, given)
+        later = dataclasses.replace(moment, state=state, frame=self.world.render(state), done=moment.done + 1)
+        return later, Intervention.of(kind, given, moment.tick, frame_digest(later.frame))
+
+    def redo(self, moment: Moment, intervention: Intervention) -> Moment:
+        """Returns the moment after something was done to it."""
+        state = self.world.intervened(moment.state, intervention.kind, intervention.given, lenient=True)
+        return dataclasses.replace(moment, state=state, frame=self.world.render(state), done=moment.done + 1)
+
+    def redone(self, branch: str, moment: Moment) -> Moment:
+        """Returns a moment as it was when the branch went on from it: with all that was done since the tick came."""
+        for intervention in self.interventions(branch, moment.tick)[moment.done :]:
+            moment = self.redo(moment, intervention)
+            if intervention.digest != frame_digest(moment.frame).hex():
+                self.archive.exact = False
+                self.archive.report(
+                    f"What was done at tick {moment.tick} of '{branch}' does not look as it did then, bit for bit."
+                )
+        return moment
+
     def at(self, branch: str, tick: int) -> Moment:
-        """Returns the moment of a tick, whose frame is, bit for bit, that which was seen.
+        """Returns the moment of a tick, whose frame is, bit for bit, that which was seen there last.
 
         Another processor, or other versions, may not compute the same bits: where the frame does not have the digest in
         the log, that becomes a problem of the archive. Snapshots that are missing on the way, because they were lost or
@@ -101,14 +139,18 @@ class Replayer:
         Raises:
           SessionError: there is no such tick, or neither a snapshot nor the beginning can be read.
         """
+        return self.redone(branch, self.came(branch, tick))
+
+    def came(self, branch: str, tick: int) -> Moment:
+        """Returns the moment of a tick as it came, before anything was done to it; see `at`."""
         moment = self._nearest(branch, tick)
         self.keeper.restart()
         exact = self.archive.exact
         for action in self.actions(branch, moment.tick, tick).tolist():
-            begin = time.perf_counter()
+            moment, begin = self.redone(branch, moment), time.perf_counter()
             moment = self.next(moment, action)
             owner, took = self.owner(branch, moment.tick), time.perf_counter() - begin
-            exact = exact and _is_as_lived(owner, moment)
+            exact = exact and self.archive.exact and _is_as_lived(owner, moment)
             if exact:
                 self.keeper.add(owner.name, moment, took)
         self._check(branch, moment)
@@ -125,6 +167,7 @@ class Replayer:
         for action in self.actions(branch, start, self.archive.branch(branch).end if stop is None else stop).tolist():
             moment = self.next(moment, action)
             fine = fine and self._check(branch, moment)
+            moment = self.redone(branch, moment)
             yield moment
 
     def snapshot(self, branch: str, tick: int) -> Moment | None:
@@ -154,6 +197,50 @@ class Replayer:
             parts.append(owner.actions(begin, stop))
             stop = begin
         return np.concatenate([np.zeros(0, np.int32), *reversed(parts)])
+
+    def interventions(self, branch: str, start: int, stop: int | None = None) -> list[Intervention]:
+        """Returns what was done on a branch and those it comes from, at a tick or from one to another, in order."""
+        return [done for _, own in self._doings(branch, start, start if stop is None else stop) for done in own]
+
+    def branch_off(self, branch: str, tick: int, done: int | None = None, name: str | None = None) -> str:
+        """Makes a branch, and returns its name.
+
+        Args:
+          branch: that is lived on.
+          tick: of it, at which the new one leaves.
+          done: how many of the `interventions` of that tick come before, all of them unless given.
+          name: of the new one, `branch-1` and so on unless given.
+
+        Raises:
+          SessionError: there is no such tick, or the branch cannot be made.
+        """
+        left, after = self.owner(branch, tick), 0
+        for owner, own in self._doings(branch, tick, tick):
+            count = len(own) if done is None else min(done, len(own))
+            if count or owner is left:
+                left, after = owner, owner.interventions_before(tick) + count
+            done = None if done is None else done - count
+        return self.archive.add_branch(name, left.name, tick, after)
+
+    def lives_on(self, branch: str, moment: Moment) -> str:
+        """Returns the branch to go on in from a moment of `branch`: that one, or a new one if it has gone on itself."""
+        all_done = moment.done == len(self.interventions(branch, moment.tick))
+        if moment.tick == self.archive.branch(branch).end and all_done:
+            return branch
+        return self.branch_off(branch, moment.tick, moment.done)
+
+    def _doings(self, branch: str, start: int, stop: int) -> list[tuple[Branch, list[Intervention]]]:
+        """Returns the branches on the way to this one, the oldest first, and what was done on each in these ticks."""
+        found, until, parts = self.archive.branch(branch), None, []
+        while True:
+            begin, end = found.interventions_before(start), found.interventions_before(stop + 1)
+            parts.append((found, found.interventions[:until][begin:end]))
+            if found.parent is None or start > found.at:
+                return parts[::-1]
+            found, until = self.archive.branches[found.parent], found.after
+
+    def _ends(self, moment: Moment) -> bool:
+        return self._respawn and int(moment.state.status) == Status.TERMINAL
 
     def _check(self, branch: str, moment: Moment) -> bool:
         """Returns whether a frame is the one that was lived; tells where it is not."""

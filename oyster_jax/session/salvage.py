@@ -113,7 +113,7 @@ def _ends(folder: Path, identity: str) -> dict[str, int]:
 
 
 def _is_rooted(branch: Branch, found: dict[str, Any]) -> bool:
-    return branch.parent is None or (branch.parent in found and branch.at <= found[branch.parent][0].end)
+    return branch.leaves(found[branch.parent][0] if branch.parent in found else None)
 
 
 def _copy(folder: Path, out: Path, branch: Branch, log: LogContent, identity: str) -> None:

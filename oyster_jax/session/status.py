@@ -2,6 +2,9 @@
 
 import dataclasses
 import enum
+from typing import Self
+
+from oyster_jax.core.state import Status
 
 
 class Phase(enum.Enum):
@@ -36,3 +39,24 @@ class SessionStatus:
 
     phase: Phase
     sentence: str
+
+    @classmethod
+    def of(
+        cls, place: str, *, closed: bool, paused: bool, ended: bool, trouble: str | None, world: Status | None
+    ) -> Self:
+        """Returns the status of a session.
+
+        Args:
+          place: where it is.
+          closed: whether it is.
+          paused: whether it is.
+          ended: whether its time is used up.
+          trouble: why its log cannot be written, None if it can.
+          world: the status of its world, where that has been computed.
+        """
+        phase = Phase.CLOSED if closed else Phase.PAUSED if paused else Phase.ENDED if ended else Phase.RUNNING
+        if closed:
+            trouble = None
+        elif phase is Phase.RUNNING and trouble is None and world:
+            trouble = world.sentence
+        return cls(phase=phase, sentence=" ".join(filter(None, [phase.sentence(place), trouble])))

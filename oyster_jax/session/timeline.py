@@ -4,6 +4,7 @@ import dataclasses
 
 from oyster_jax.session.archive import Archive
 from oyster_jax.session.branch import Branch, Event
+from oyster_jax.session.intervention import Intervention
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class BranchLine:
       lived: seconds that the session had been running for at its last tick; None without a tick of its own.
       snapshots: ticks of its own with a snapshot on the disk.
       events: labels, pauses and the rest, in order.
+      interventions: what was done on it beside acting, in order.
     """
 
     name: str
@@ -29,6 +31,7 @@ class BranchLine:
     lived: float | None
     snapshots: tuple[int, ...]
     events: tuple[Event, ...]
+    interventions: tuple[Intervention, ...]
 
     @property
     def labels(self) -> tuple[Event, ...]:
@@ -62,7 +65,9 @@ class Timeline:
             lived = "" if line.lived is None else f", lived at {line.lived:.1f} s of wall time"
             kept = f"{len(line.snapshots)} snapshots"
             lines.append(f"{indent}{line.name}{origin}: ticks to {line.end}{lived}, {kept}{pointer}")
-            lines += [f"{indent}    tick {label.tick}: {label.text}" for label in line.labels]
+            done = [(one.tick, f"{one.kind} {one.text}") for one in line.interventions]
+            beside = sorted([*done, *((label.tick, label.text) for label in line.labels)], key=lambda found: found[0])
+            lines += [f"{indent}    tick {tick}: {text}" for tick, text in beside]
             lines += self._lines(line.name, indent + "  ", here)
         return lines
 
@@ -83,4 +88,5 @@ def _line(archive: Archive, branch: Branch) -> BranchLine:
         lived=branch.lived(branch.end),
         snapshots=tuple(archive.snapshots.ticks(branch.name)),
         events=tuple(branch.events),
+        interventions=tuple(branch.interventions),
     )

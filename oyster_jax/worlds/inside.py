@@ -6,7 +6,6 @@ People use the methods of `Session`; these functions take its steps apart.
 
 from typing import Any
 
-from oyster_jax.session.errors import SessionEndedError, SessionError
 from oyster_jax.session.moment import Moment
 from oyster_jax.session.replayer import Replayer
 from oyster_jax.worlds.session import Session
@@ -19,15 +18,8 @@ def ready(session: Session) -> Moment:
       SessionEndedError: the session has reached its duration.
       SessionError: it is paused or closed.
     """
-    session._check_open()
-    if session._paused:
-        raise SessionError("The session is paused; resume it to go on.")
-    if session._tick >= session._last_tick:
-        raise SessionEndedError(session.status.sentence)
-    now = session._now
-    if session._tick < session.ticks:
-        session.branch_name = session._left_at(session._tick)
-    return now
+    session._check_running()
+    return session._own_now()
 
 
 def take(session: Session, action: int, moment: Moment, seconds: float) -> None:

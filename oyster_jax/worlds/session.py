@@ -5,7 +5,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,15 +15,14 @@ import numpy as np
 from oyster_jax.core.spec import as_action_ids
 from oyster_jax.core.state import Status, WorldState
 from oyster_jax.session.archive import Archive
-from oyster_jax.session.branch import left_at
 from oyster_jax.session.errors import SessionEndedError, SessionError
+from oyster_jax.session.intervention import EDIT, EVENT
 from oyster_jax.session.moment import Moment
-from oyster_jax.session.prompt import prompt_files
 from oyster_jax.session.replayer import Replayer
-from oyster_jax.session.status import Phase, SessionStatus
+from oyster_jax.session.status import SessionStatus
 from oyster_jax.session.timeline import Timeline, timeline_of
-from oyster_jax.worlds.identity import changed_home, check_duration, check_world, home, world_manifest
-from oyster_jax.worlds.registry import load
+from oyster_jax.worlds.beginning import beginning, left
+from oyster_jax.worlds.identity import check_duration, home
 from oyster_jax.worlds.world import Action, Actions, World
 
 type Policy = Callable[[np.ndarray], Action]
@@ -58,6 +57,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
         *,
         seed: int = 0,
         prompt: tuple[np.ndarray, Any] | None = None,
+        entities: Mapping[str, Any] | None = None,
         max_duration: float = 1800.0,
         respawn: bool = True,
         snapshot_bytes: int = 1 << 30,
@@ -69,6 +69,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
           world: to live in.
           seed: of the dream it begins with, and of all that happens.
           prompt: a recorded moment to begin from, frames uint8 `[ticks, height, width, 3]` and the actions between.
+          entities: what to begin from instead, as `World.encode` takes it.
           max_duration: seconds of world time that it may take; `extend` gives more.
           respawn: begin another dream when the world predicts its end; without, it goes on as if nothing were.
           snapshot_bytes: that snapshots may take on the disk; beyond, those go that lie the closest together. None are
@@ -76,28 +77,12 @@ class Session(contextlib.AbstractContextManager["Session"]):
 
         Raises:
           SessionError: the folder is not empty, or the duration is not positive.
-          WorldError, ValueError: the prompt is not this world's.
+          WorldError, ValueError: the prompt, or what is described, is not this world's.
         """
         check_duration(max_duration)
-        files, digest = {}, None
-        if prompt is not None:
-            frames, ids = np.asarray(prompt[0]), np.zeros(0, np.int32)
-            if len(frames) > 1:
-                ids = as_action_ids(world.spec.action, prompt[1])
-            world.encode(frames, ids, seed)
-            files, digest = prompt_files(frames, ids)
-        manifest = {
-            **world_manifest(world),
-            "seed": seed,
-            "prompt": digest,
-            "respawn": respawn,
-            "max_duration": max_duration,
-            "snapshot_bytes": snapshot_bytes,
-            "created": time.time(),
-            "home": home(),
-        }
-        archive = Archive.create(Path(path), manifest, files)
-        return cls(world, archive, [], "main")
+        manifest, files = beginning(world, seed, prompt, entities)
+        lasting = {"respawn": respawn, "max_duration": max_duration, "snapshot_bytes": snapshot_bytes}
+        return cls(world, Archive.create(Path(path), manifest | lasting, files), [], "main")
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], world: World | str | None = None, *, branch: str | None = None) -> Self:
@@ -115,16 +100,11 @@ class Session(contextlib.AbstractContextManager["Session"]):
         """
         archive = Archive(Path(path))
         try:
-            world = world if isinstance(world, World) else load(world or archive.manifest["world"])
-            check_world(archive, world)
-            name, tick = (branch, archive.branch(branch).end) if branch else left_at(archive.branches.values())
-            session = cls(world, archive, [], name, tick)
+            world, name, tick = left(archive, world, branch)
         except BaseException:
             archive.close()
             raise
-        if (changed := changed_home(archive)) is not None:
-            archive.exact = False
-            archive.report(changed)
+        session = cls(world, archive, [], name, tick)
         session._event("opened", json.dumps(home()))
         return session
 
@@ -166,8 +146,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
     @property
     def wall_time(self) -> float:
         """Seconds that the session was open and not paused, over all processes."""
-        running = 0.0 if self._paused or self._closed else time.monotonic() - self._resumed
-        return self._lived + running
+        return self._lived + (0.0 if self._paused or self._closed else time.monotonic() - self._resumed)
 
     @property
     def max_duration(self) -> float:
@@ -192,17 +171,12 @@ class Session(contextlib.AbstractContextManager["Session"]):
     @property
     def status(self) -> SessionStatus:
         """How it is doing."""
-        phase, trouble = Phase.RUNNING, self._archive.trouble
-        if self._closed:
-            phase, trouble = Phase.CLOSED, None
-        elif self._paused:
-            phase = Phase.PAUSED
-        elif self._tick >= self._last_tick:
-            phase = Phase.ENDED
-        elif trouble is None and self._moment is not None and (world := int(self._moment.state.status)) != Status.OK:
-            trouble = Status(world).sentence
         place = f"at tick {self._tick} of {self.ticks} on '{self.branch_name}', {self.remaining:.1f} s left"
-        return SessionStatus(phase=phase, sentence=" ".join(filter(None, [phase.sentence(place), trouble])))
+        world = None if self._moment is None else Status(int(self._moment.state.status))
+        ended, trouble = self._tick >= self._last_tick, self._archive.trouble
+        return SessionStatus.of(
+            place, closed=self._closed, paused=self._paused, ended=ended, trouble=trouble, world=world
+        )
 
     def step(self, action: Action) -> np.ndarray:
         """Lives one tick and returns its frame, uint8 `[height, width, 3]`; the disk is never waited for.
@@ -216,14 +190,8 @@ class Session(contextlib.AbstractContextManager["Session"]):
         """
         self._check_open()
         taken = self.world.spec.action.parse(action if isinstance(action, str) else int(action))
-        if self._paused:
-            raise SessionError("The session is paused; resume it to go on.")
-        if self._tick >= self._last_tick:
-            raise SessionEndedError(self.status.sentence)
-        now = self._now
-        if self._tick < self.ticks:
-            self.branch_name = self._left_at(self._tick)
-        begin = time.perf_counter()
+        self._check_running()
+        now, begin = self._own_now(), time.perf_counter()
         self._moment = self._replayer.next(now, taken)
         took = time.perf_counter() - begin
         self._tick += 1
@@ -233,12 +201,27 @@ class Session(contextlib.AbstractContextManager["Session"]):
         self._replayer.keeper.add(self.branch_name, self._moment, took)
         return self._moment.frame
 
+    def edit(self, document: Mapping[str, Any]) -> np.ndarray:
+        """Changes something of the present, as `World.edit` does, and returns the frame; paused or not.
+
+        It is kept as actions are: a rewind to this tick shows it, what goes on from a tick before does without it.
+
+        Raises:
+          SessionError: the session is closed, or this is too long for its log or would be lost with the next tick.
+          WorldError: what is to be done cannot be done.
+        """
+        return self._intervene(EDIT, document)
+
+    def event(self, name: str) -> np.ndarray:
+        """Makes an event happen with the next tick, as `World.event` does, and returns the frame; kept as an edit is.
+
+        Raises:
+          SessionError, WorldError: as `edit`, or there is no such event.
+        """
+        return self._intervene(EVENT, name)
+
     def run(
-        self,
-        policy: Policy | Actions,
-        ticks: int | None = None,
-        *,
-        watch: Callable[[Self], None] | None = None,
+        self, policy: Policy | Actions, ticks: int | None = None, *, watch: Callable[[Self], None] | None = None
     ) -> int:
         """Lives many ticks; returns how many, fewer than asked for where the session ends.
 
@@ -301,7 +284,9 @@ class Session(contextlib.AbstractContextManager["Session"]):
         """
         self._check_open()
         at = self._tick if at is None else at
-        return type(self)(self.world, self._archive, self._sharers, self._left_at(at, name))
+        done = self._moment.done if self._moment is not None and at == self._tick else None
+        left = self._replayer.branch_off(self.branch_name, at, done, name)
+        return type(self)(self.world, self._archive, self._sharers, left)
 
     def pause(self) -> None:
         """Stops the clock and puts everything on the disk."""
@@ -387,11 +372,28 @@ class Session(contextlib.AbstractContextManager["Session"]):
     def _last_tick(self) -> int:
         return round(self.max_duration * self.world.spec.frame.rate)
 
-    def _left_at(self, tick: int, name: str | None = None) -> str:
-        return self._archive.add_branch(name, self._replayer.owner(self.branch_name, tick).name, tick)
+    def _own_now(self) -> Moment:
+        """Returns the present moment; after a rewind it is the first one of a new branch."""
+        now = self._now
+        self.branch_name = self._replayer.lives_on(self.branch_name, now)
+        return now
+
+    def _intervene(self, kind: str, given: Any) -> np.ndarray:
+        later, done = self._replayer.intervene(self._now, kind, given)
+        self._own_now()
+        self._archive.add_intervention(self._archive.branches[self.branch_name], done)
+        self._moment = later
+        return later.frame
 
     def _event(self, kind: str, text: str = "") -> None:
         self._archive.add_event(self._archive.branches[self.branch_name], kind, self._tick, text)
+
+    def _check_running(self) -> None:
+        self._check_open()
+        if self._paused:
+            raise SessionError("The session is paused; resume it to go on.")
+        if self._tick >= self._last_tick:
+            raise SessionEndedError(self.status.sentence)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -26,6 +26,8 @@ from oyster_jax.worlds.errors import WorldError
 
 PARTS = ("tiles", "entities", "quantities")
 
+_LARGEST = 1e300
+
 #: Probability from which on an entity is told.
 _THERE = 0.5
 
@@ -43,7 +45,7 @@ def read_structure(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise WorldError(f"{path} is not JSON ({error}); mend it there.") from error
     if not isinstance(data, dict):
-        raise WorldError(f"{path} holds no JSON object; write one with any of {', '.join(PARTS)}.")
+        raise WorldError(f'{path} holds no JSON object; write one, as in {{"tiles": "grass"}}.')
     return data
 
 
@@ -131,22 +133,27 @@ def _entities(spec: EntitySpec, tiles: TileSpec, given: Any) -> tuple[np.ndarray
             if name not in spec.fields:
                 known = ", ".join(field for field in spec.fields if field != "type")
                 raise WorldError(f"A {kind} has no '{name}'; entities of this world have {known}.")
-            table[row, spec.column(name)] = _number(value, f"The {name} of a {kind}")
+            table[row, spec.column(name)] = number(value, f"The {name} of a {kind}")
         table[row, spec.column("type")] = spec.types.index(kind)
-        _check_place(spec, tiles, kind, table[row], row == 0)
+        x, y = (float(table[row, spec.column(axis)]) for axis in ("x", "y"))
+        if row == 0 and (x, y) != (0, 0):
+            raise WorldError(f"The {kind} stands at x 0, y 0, which places count from, not at x {x:g}, y {y:g}.")
+        check_place(tiles, f"The {kind}", x, y)
         mask[row] = True
     return table, mask
 
 
-def _check_place(spec: EntitySpec, tiles: TileSpec, kind: str, row: np.ndarray, agent: bool) -> None:
-    x, y = (float(row[spec.column(name)]) for name in ("x", "y"))
-    if agent and (x, y) != (0, 0):
-        raise WorldError(f"The {kind} stands at x 0, y 0, which places count from, not at x {x:g}, y {y:g}.")
+def check_place(tiles: TileSpec, what: str, x: float, y: float) -> None:
+    """Checks that a place, in tiles from the agent, is one that a frame shows.
+
+    Raises:
+      WorldError: it lies beyond; the sentence begins with `what`.
+    """
     left, top = -tiles.agent[1], tiles.agent[0]
     right, bottom = left + tiles.columns - 1, top - tiles.rows + 1
     if not (left <= x <= right and bottom <= y <= top):
         raise WorldError(
-            f"The {kind} at x {x:g}, y {y:g} lies beyond the frame, which shows x {left} to {right} and y {bottom} to "
+            f"{what} at x {x:g}, y {y:g} lies beyond the frame, which shows x {left} to {right} and y {bottom} to "
             f"{top} around the agent."
         )
 
@@ -156,16 +163,32 @@ def _quantities(spec: QuantitySpec, given: Any) -> np.ndarray:
         raise WorldError('The quantities are an object of numbers by name, as in {"health": 7}.')
     values = np.array(spec.usual or (0.0,) * len(spec.names), np.float32)
     for name, value in given.items():
-        if name not in spec.names:
-            raise WorldError(f"This world has no quantity '{name}'; it has {', '.join(spec.names)}.")
-        column, number = spec.column(name), _number(value, f"The quantity {name}")
-        if not 0 <= number <= spec.most[column]:
-            raise WorldError(f"The quantity {name} lies between 0 and {spec.most[column]:g}, but was {number:g}.")
-        values[column] = number
+        found = quantity(spec, name, value)
+        values[spec.column(name)] = found
     return values
 
 
-def _number(value: Any, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+def quantity(spec: QuantitySpec, name: str, value: Any) -> float:
+    """Returns the value of a quantity that stands in a document.
+
+    Raises:
+      WorldError: the world has no such quantity, or it has not such a value.
+    """
+    if name not in spec.names:
+        raise WorldError(f"This world has no quantity '{name}'; it has {', '.join(spec.names)}.")
+    most, found = spec.most[spec.column(name)], number(value, f"The quantity {name}")
+    if not 0 <= found <= most:
+        raise WorldError(f"The quantity {name} lies between 0 and {most:g}, but was {found:g}.")
+    return found
+
+
+def number(value: Any, what: str) -> float:
+    """Returns a number that stands in a document.
+
+    Raises:
+      WorldError: it is none, or no finite one; the sentence begins with `what`.
+    """
+    # Whole numbers of JSON may be larger than any float.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
         raise WorldError(f"{what} is a number, but was {json.dumps(value, default=str)}.")
     return float(value)

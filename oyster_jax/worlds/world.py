@@ -16,6 +16,7 @@ from oyster_jax.core.spec import WorldSpec, as_action_ids
 from oyster_jax.core.state import Status, WorldState
 from oyster_jax.core.tick import Tick, Ticks, compile_tick, compile_ticks
 from oyster_jax.models.world_model import WorldNetwork
+from oyster_jax.session.intervention import EDIT, EVENT
 from oyster_jax.tree import tree_digest
 from oyster_jax.typing import Frame, Params, PRNGKey
 from oyster_jax.worlds.errors import WorldError
@@ -200,8 +201,8 @@ class World:
 
         Args:
           path: of the folder; it must not hold anything yet.
-          **options: `seed`, `prompt` (recorded frames and the actions between), `max_duration` (seconds of world time,
-            1,800 unless given), `respawn`, `snapshot_bytes`.
+          **options: `seed`, `prompt` (recorded frames and the actions between) or `entities` (a description),
+            `max_duration` (seconds of world time, 1,800 unless given), `respawn`, `snapshot_bytes`.
 
         Raises:
           SessionError: the folder is not empty, or an option is out of range.
@@ -230,6 +231,60 @@ class World:
         if config is None:
             raise WorldError(f"The world '{self.name}' knows frames only, and cannot tell what is in them.")
         return described(self.spec, config, jax.device_get(self._told(self.params, state)))
+
+    def edit(self, state: WorldState, document: Mapping[str, Any]) -> WorldState:
+        """Returns the state with what a document says changed, and nothing else: the past stays as it was.
+
+        Only the latent tokens at which something is to be otherwise are exchanged; all others keep their bits.
+
+        Args:
+          state: of now.
+          document: what is to be removed, moved, added and set, as `worlds.edit` has it.
+
+        Raises:
+          WorldError: there is something wrong with it, an entity is not there, or the world was not trained to tell.
+        """
+        return self.intervened(state, EDIT, document)
+
+    def event(self, state: WorldState, name: str) -> WorldState:
+        """Returns the state with an event that is made to happen with its next tick; see `EventSpec`.
+
+        Args:
+          state: of now.
+          name: of the event; it takes the place of one that was waiting.
+
+        Raises:
+          WorldError: there is no such event, or nothing can be made to happen in this world.
+        """
+        if self.spec.events is None or not self.model.dynamics.events:
+            raise WorldError(f"Nothing can be made to happen in the world '{self.name}', which knows no events.")
+        try:
+            return self.model.with_event(state, self.spec.events.parse(name))
+        except ValueError as error:
+            raise WorldError(str(error)) from error
+
+    def intervened(self, state: WorldState, kind: str, given: Any, *, lenient: bool = False) -> WorldState:
+        """Returns the state after something that sessions keep: an edit or an event.
+
+        Args:
+          state: that it is done to.
+          kind: one of `session.intervention.KINDS`.
+          given: what is done, as the verb of that name takes it.
+          lenient: do it whatever stands in its way, as it has been done once.
+
+        Raises:
+          WorldError: as that verb.
+        """
+        if kind == EVENT:
+            return self.event(state, given)
+        from oyster_jax.worlds.edit import Edit, touched
+
+        config = self.model.tokenizer.structure
+        if config is None:
+            raise WorldError(f"The world '{self.name}' knows frames only, and what is in them cannot be edited.")
+        edit, before = Edit.parse(self.spec, config, given), jax.device_get(self._known(self.params, state))
+        after = edit.applied(before, lenient=lenient)
+        return self._exchanged(self.params, state, after, touched(before, after))
 
     def _spawned(
         self, frames: np.ndarray | None, actions: Actions, seed: int, entities: Mapping[str, Any]
@@ -264,6 +319,14 @@ class World:
     @functools.cached_property
     def _told(self) -> Any:
         return jax.jit(self.model.told)
+
+    @functools.cached_property
+    def _known(self) -> Any:
+        return jax.jit(self.model.known)
+
+    @functools.cached_property
+    def _exchanged(self) -> Any:
+        return jax.jit(self.model.edited)
 
     @functools.cached_property
     def _render(self) -> Any:

@@ -1,5 +1,6 @@
 import contextlib
 import fcntl
+import io
 import json
 import os
 import pty
@@ -14,13 +15,16 @@ import time
 import urllib.request
 
 import av
+import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from oyster_jax.cli import demo
 from oyster_jax.cli.main import main
 from oyster_jax.testing import tiny_model, tiny_params
-from oyster_jax.worlds.storage import save_world
+from oyster_jax.worlds.storage import read_world, save_world
+from tests.models.structured import network, shaken
 
 LEAVE = b"\x1b[?25h\x1b[?1049l"
 #: Gives the process a terminal to be interrupted from, then runs the rest of its arguments.
@@ -229,6 +233,31 @@ def test_the_player_says_what_it_does_serves_its_page_and_ends_on_ctrl_c(folder,
         assert process.wait(30) == 0
 
 
+def test_the_player_begins_from_what_is_described(tmp_path):
+    model, path = network(), tmp_path / "scene.json"
+    record = {"name": "meadow", "licence": "", "training": {}, "figures": {}}
+    save_world(tmp_path / "meadow", model, shaken(model.init(jax.random.key(0))), record)
+    path.write_text(json.dumps({"tiles": "stone", "quantities": {"wood": 3}}))
+    code = _INTERRUPTIBLE + "import sys; " + PLAY.removeprefix(PRELUDE)
+    arguments = [sys.executable, "-c", code, "play", "--world", str(tmp_path / "meadow"), "--entities", str(path)]
+    with subprocess.Popen(
+        [*arguments, "--port", "0", "--data", str(tmp_path / "data")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=_WITHOUT_DESKTOP,
+    ) as process:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "")
+        url, _, session = next(line for line in lines if line.startswith("Ready: ")).split()[1].partition("#session=")
+        with urllib.request.urlopen(f"{url}v1/sessions/{session}/frames/main/0") as answer:
+            shown = np.asarray(Image.open(io.BytesIO(answer.read())))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    world = read_world(tmp_path / "meadow")
+    begun = world.render(world.encode(entities=json.loads(path.read_text()), seed=7))
+    np.testing.assert_array_equal(shown, begun)
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -239,6 +268,7 @@ def test_the_player_says_what_it_does_serves_its_page_and_ends_on_ctrl_c(folder,
         (["--out", "clip.mp4"], "--demo"),
         (["--demo", "--out", "clip.txt"], "A clip ends in .mp4"),
         (["--port", "70000"], "choose another --port"),
+        (["--entities", "nowhere.json"], "nowhere.json cannot be read"),
     ],
 )
 def test_mistakes_end_in_one_sentence(arguments, named, capsys):

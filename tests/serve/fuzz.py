@@ -9,10 +9,11 @@ from tests.serve.serving import Served
 
 _METHODS = (
     "pause", "resume", "step", "rate", "seek", "branch", "hop", "label", "reset", "extend", "timeline", "readouts",
-    "compare", "codec", "export", "nonsense", "__class__", "",
+    "compare", "codec", "export", "edit", "event", "nonsense", "__class__", "",
 )  # fmt: skip
 _FIELDS = (
     "type", "id", "method", "params", "held", "at", "frame", "tick", "branch", "name", "text", "factor", "seconds",
+    "document",
 )  # fmt: skip
 _PATHS = (
     "/", "/enter", "/v1", "/v1/sessions", "/v1/sessions/{}", "/v1/sessions/{}/timeline", "/v1/sessions/{}/frames/{}/{}",
@@ -22,7 +23,7 @@ _PATHS = (
 _NAMES = (
     "main", "tiny", "..", "%2e%2e%2f", "%00", "0123456789abcdef", "-1", "1e9", "%ff", "a" * 300, "%E2%80%AE", "null",
 )  # fmt: skip
-_STARTS = ("seed", "prompt", "image", "duration")
+_STARTS = ("seed", "prompt", "image", "entities", "duration")
 _VERBS = (*4 * ("GET", "POST", "DELETE"), "PUT", "PATCH", "HEAD", "OPTIONS", "TRACE", "BREW")
 
 

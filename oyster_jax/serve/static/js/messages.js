@@ -37,6 +37,7 @@
  * @property {string[]} pictures
  * @property {number} prompts how many recorded moments it has.
  * @property {number | null} view tiles across a frame, null where nothing is known of its things.
+ * @property {string[]} events that can be made to happen.
  */
 
 /** @typedef {{name: string, title: string, ticks: number, picture: string}} Prompt a recorded moment. */

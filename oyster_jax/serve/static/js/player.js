@@ -2,6 +2,7 @@
 
 import { Branches } from "./branches.js";
 import { Controls } from "./controls.js";
+import { Directing } from "./directing.js";
 import { element } from "./element.js";
 import { Forecast } from "./forecast.js";
 import { Hud } from "./hud.js";
@@ -29,6 +30,7 @@ import { pausedHint, showCondition } from "./veils.js";
  * @property {Timeline} timeline
  * @property {Branches} branches
  * @property {Controls} controls
+ * @property {Directing} directing
  * @property {Scrubber} scrubber
  * @property {Hud} hud
  * @property {Forecast} forecast
@@ -132,6 +134,7 @@ export class Player {
       timeline,
       branches,
       controls,
+      directing: new Directing(spectator ? [] : world.events),
       scrubber,
       hud: new Hud({ rate }),
       forecast: new Forecast(),
@@ -148,7 +151,7 @@ export class Player {
 
   /** @param {boolean} spectator */
   _lay(spectator) {
-    const { stage, transport, timeline, branches, controls, hud, forecast } = this.parts;
+    const { stage, transport, timeline, branches, controls, directing, hud, forecast } = this.parts;
     this.element.replaceChildren(
       element(
         "div.main-column",
@@ -158,14 +161,21 @@ export class Player {
         transport.element,
         timeline.element,
       ),
-      element("aside.panel", { "aria-label": "About this session" }, hud.element, forecast.element, branches.element),
+      element(
+        "aside.panel",
+        { "aria-label": "About this session" },
+        directing.element,
+        hud.element,
+        forecast.element,
+        branches.element,
+      ),
     );
     this.element.toggleAttribute("data-spectator", spectator);
   }
 
   _wire() {
     const { session } = this;
-    const { stage, timeline, branches, controls, scrubber } = this.parts;
+    const { stage, timeline, branches, controls, directing, scrubber } = this.parts;
     const player = session.role === "player";
     this._stops.push(
       session.frames.listen(({ frame, picture }) => this._draw(frame, picture)),
@@ -177,6 +187,7 @@ export class Player {
     if (!player) return;
     timeline.scrubbed.listen((place) => scrubber.glance(place));
     timeline.chosen.listen((place) => scrubber.drop(place));
+    directing.told.listen((name) => session.event(name).catch(complain));
     branches.hop.listen((branch) => session.hop(branch).catch(complain));
     branches.compare.listen((branch) => session.compare(branch).catch(complain));
     stage.element.addEventListener("pointerdown", () => stage.screen.element.focus({ preventScroll: true }));

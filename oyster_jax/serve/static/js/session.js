@@ -121,6 +121,11 @@ export class Session {
     return this._ask("label", { tick, text });
   }
 
+  /** @param {string} name of what shall happen with the next tick. */
+  event(name) {
+    return this._ask("event", { name });
+  }
+
   /** @param {number} seconds */
   extend(seconds) {
     return this._ask("extend", { seconds });

@@ -150,11 +150,12 @@ export class Timeline {
         drawing("circle", { class: "fork", cx: from, cy: above, r: 3 }),
       );
     }
-    for (const label of branch.labels) {
-      const x = this._x(label.tick);
+    const beside = branch.done.map(({ tick, kind, text }) => ({ tick, text: `${kind}: ${text}` }));
+    for (const { tick, text: said } of [...branch.labels, ...beside]) {
+      const x = this._x(tick);
       const flag = drawing("path", { class: "flag", d: `M${x} ${y - 2}v-9h7l-2 2.5 2 2.5h-6` });
       const text = drawing("title");
-      text.textContent = `${label.text} (tick ${label.tick})`;
+      text.textContent = `${said} (tick ${tick})`;
       flag.append(text);
       made.push(flag);
     }

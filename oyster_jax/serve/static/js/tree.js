@@ -7,6 +7,13 @@
  */
 
 /**
+ * @typedef {object} Done
+ * @property {number} tick after which it was done.
+ * @property {"edit" | "event"} kind
+ * @property {string} text
+ */
+
+/**
  * @typedef {object} Branch
  * @property {number} number in frames.
  * @property {string} name
@@ -14,6 +21,7 @@
  * @property {number} at the tick at which it left.
  * @property {number} end its last tick.
  * @property {Label[]} labels
+ * @property {Done[]} done
  */
 
 /** @typedef {{branch: Branch, row: number, parentRow: number}} Line */

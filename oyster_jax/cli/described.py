@@ -1,0 +1,55 @@
+"""What a file says of a world: how it begins, or what is changed in it. What is wrong in it is told with its name."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from oyster_jax.cli.errors import UsageError
+from oyster_jax.worlds.errors import WorldError
+
+if TYPE_CHECKING:
+    from oyster_jax.core.state import WorldState
+    from oyster_jax.worlds.world import World
+
+
+def begun(world: "World", path: Path | None, seed: int) -> "WorldState":
+    """Returns the state of a world that begins as a file describes it, or dreamt without one.
+
+    Raises:
+      UsageError: the file cannot be read, or the world cannot begin so.
+    """
+    if path is None:
+        return world.reset(seed)
+    try:
+        return world.encode(entities=document(path), seed=seed)
+    except WorldError as error:
+        raise _named(path, error) from error
+
+
+def edited(world: "World", state: "WorldState", path: Path) -> "WorldState":
+    """Returns a state with what a file says changed.
+
+    Raises:
+      UsageError: the file cannot be read, or that cannot be done.
+    """
+    try:
+        return world.edit(state, document(path))
+    except WorldError as error:
+        raise _named(path, error) from error
+
+
+def document(path: Path) -> dict[str, Any]:
+    """Returns the JSON object in a file.
+
+    Raises:
+      UsageError: there is none.
+    """
+    from oyster_jax.worlds.structure import read_structure
+
+    try:
+        return read_structure(path)
+    except WorldError as error:
+        raise UsageError(str(error)) from error
+
+
+def _named(path: Path, error: WorldError) -> UsageError:
+    return UsageError(f"{path}: {error}")

@@ -1,0 +1,70 @@
+"""How a session begins, and how it is found where it was left."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from oyster_jax.core.spec import as_action_ids
+from oyster_jax.session.archive import Archive
+from oyster_jax.session.branch import left_at
+from oyster_jax.session.intervention import plain
+from oyster_jax.session.prompt import prompt_files
+from oyster_jax.worlds.errors import WorldError
+from oyster_jax.worlds.identity import changed_home, check_world, home, world_manifest
+from oyster_jax.worlds.registry import load
+from oyster_jax.worlds.world import World
+
+
+def beginning(
+    world: World, seed: int, prompt: tuple[np.ndarray, Any] | None, entities: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Returns what a manifest says of a session that begins, and its files; see `Session.create`.
+
+    Args:
+      world: to live in.
+      seed: of the dream it begins with, and of all that happens.
+      prompt: a recorded moment to begin from.
+      entities: a description to begin from.
+
+    Raises:
+      SessionError, WorldError, ValueError: the world cannot begin so.
+    """
+    manifest = {
+        **world_manifest(world), "seed": seed, "prompt": None, "created": time.time(), "home": home(),
+    }  # fmt: skip
+    if entities is not None:
+        if prompt is not None:
+            raise WorldError("A session begins from recorded frames or from what is described, not from both.")
+        manifest["entities"] = plain(entities)
+        world.encode(entities=manifest["entities"], seed=seed)
+    if prompt is None:
+        return manifest, {}
+    frames, ids = np.asarray(prompt[0]), np.zeros(0, np.int32)
+    if len(frames) > 1:
+        ids = as_action_ids(world.spec.action, prompt[1])
+    world.encode(frames, ids, seed)
+    files, manifest["prompt"] = prompt_files(frames, ids)
+    return manifest, files
+
+
+def left(archive: Archive, world: World | str | None, branch: str | None) -> tuple[World, str, int]:
+    """Returns the world of a session, and branch and tick to go on at; see `Session.open`.
+
+    Args:
+      archive: of the session; told if the session was lived under other conditions than those of now.
+      world: that it lives in, or its name or folder; the one of the name that it began with unless given.
+      branch: to be on, at its end; where the session was left unless given.
+
+    Raises:
+      SessionError: the world is not the one it began with, or there is no such branch.
+      WorldError: there is no such world.
+    """
+    world = world if isinstance(world, World) else load(world or archive.manifest["world"])
+    check_world(archive, world)
+    name, tick = (branch, archive.branch(branch).end) if branch else left_at(archive.branches.values())
+    if (changed := changed_home(archive)) is not None:
+        archive.exact = False
+        archive.report(changed)
+    return world, name, tick
