@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Each is a module of `evaluate.sections`, in the order in which they are measured and shown.
 SECTIONS = (
-    *("fidelity", "revealed", "frechet", "control", "pictures", "entities", "events"),
+    *("fidelity", "revealed", "frechet", "control", "pictures", "entities", "edits", "events"),
     *("physics", "permanence", "drift", "speed"),
 )
 
@@ -31,6 +31,7 @@ type SectionName = Literal[
     "control",
     "pictures",
     "entities",
+    "edits",
     "events",
     "physics",
     "permanence",

@@ -82,6 +82,8 @@ TARGETS = (
     Target(label="counting right after collecting", path="entities/counting/collecting/right", low=0.9, unit=""),
     Target(label="counting right after making tools", path="entities/counting/making tools/right", low=0.9, unit=""),
     Target(label="counting right after damage", path="entities/counting/damage/right", low=0.9, unit=""),
+    Target(label="edits: what was meant, a tick later", path="edits/all/later", low=0.9, unit=""),
+    Target(label="edits: other tiles changed", path="edits/all/others", high=0.03, unit=""),
     Target(label="events that come about", path="events/all/success", low=0.85, unit=""),
     Target(label="what else they change", path="events/all/collateral", high=0.05, unit=""),
     Target(label="gravity error, jumps", path=_told("gravity_error"), high=5.0, unit="%"),
