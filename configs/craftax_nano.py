@@ -60,7 +60,7 @@ def get_config() -> ExperimentConfig:
             objective=ObjectiveConfig(ramp=0.0, zero=0.5, bootstrap=0.125), emphasis=EmphasisConfig()
         ),
         dynamics_training=TrainConfig(
-            steps=2000,
+            steps=1500,
             batch=12,
             window=25,
             average_decay=0.998,
