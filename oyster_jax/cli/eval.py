@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Each is a module of `evaluate.sections`, in the order in which they are measured and shown.
 SECTIONS = (
     *("fidelity", "revealed", "frechet", "control", "pictures", "entities", "events"),
-    *("physics", "permanence", "drift", "speed"),
+    *("prompts", "physics", "permanence", "drift", "speed"),
 )
 
 type SectionName = Literal[
@@ -32,6 +32,7 @@ type SectionName = Literal[
     "pictures",
     "entities",
     "events",
+    "prompts",
     "physics",
     "permanence",
     "drift",
@@ -175,6 +176,7 @@ def _suite(config: Config, world: "World") -> "Suite":
         probe=lambda: probe(world, _bar),
         source=source,
         judge=judge,
+        words=world.words,
         windows=windows,
         context=config.context,
         seed=config.seed,

@@ -7,7 +7,9 @@ import jax
 from oyster_jax.cli.errors import UsageError
 from oyster_jax.evaluate.held_out import cache_home
 from oyster_jax.evaluate.machine import DEVICES_FLAG, cores
+from oyster_jax.worlds.errors import WorldError
 from oyster_jax.worlds.registry import load
+from oyster_jax.worlds.words import Scene
 from oyster_jax.worlds.world import World
 
 
@@ -26,6 +28,22 @@ def open_world(name: str, steps: int | None = None) -> World:
         return world.with_sampler(steps=steps)
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def told_scene(world: World, prompt: str, seed: int) -> Scene:
+    """Returns the scene that a world draws from a sentence, having said what of it was understood.
+
+    Raises:
+      UsageError: the world knows no words, or nothing of the sentence, or refuses it.
+    """
+    try:
+        scene = world.imagine(prompt, seed)
+    except WorldError as error:
+        raise UsageError(str(error)) from error
+    print(f"Understood: {', '.join(fact.says for fact in scene.understood.facts)}.", flush=True)
+    for remark in scene.remarks:
+        print(remark, flush=True)
+    return scene
 
 
 def keep_compiled() -> None:

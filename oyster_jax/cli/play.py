@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import socket
 
     from oyster_jax.serve.server import Server
+    from oyster_jax.worlds.moments import RecordedMoment
     from oyster_jax.worlds.world import World
 
 
@@ -37,6 +38,8 @@ class Config:
     """Of the demo: the clip (.mp4, .webp or .npz), oyster-WORLD.mp4 unless given."""
     seed: int = 7
     """Of the world that is dreamt in the terminal or the demo; each seed gives another."""
+    prompt: str | None = None
+    """Where to begin, for a world that knows words, as in "a lake to the north, two cows, dusk"."""
     rate: Annotated[float | None, tyro.conf.arg(metavar="HERTZ")] = None
     """Ticks a second in the terminal, the world's own pace unless given."""
     steps: Annotated[int | None, tyro.conf.arg(metavar="K")] = None
@@ -57,6 +60,8 @@ def main(config: Config) -> int:
         raise UsageError("--terminal is for a person and --demo is for none; give one of them.")
     if config.out is not None and not config.demo:
         raise UsageError("--out names the clip that --demo writes; give both.")
+    if config.prompt is not None and config.demo:
+        raise UsageError("--demo begins from a dream; for a clip of a prompt use oyster rollout --prompt.")
     if config.out is not None:
         check_clip(config.out)
     find(config.world)
@@ -81,10 +86,26 @@ def _in_browser(config: Config) -> int:
         url = serve.address("127.0.0.1", bound)
         _tell_loading(config)
         stages = serve.opened((config.world,), config.steps)
+        if config.prompt is not None:
+            stages = [dataclasses.replace(stages[0], beginnings=_beginning(stages[0].world, config))]
         print(f"Compiling {_parameters(stages[0].world)} (takes some seconds, less the next time) …", flush=True)
         settings = ServeConfig(data=config.data or serve.data_folder())
         server: Server = serve.made(settings, stages, lambda: _tell(url, config.browser))
         return serve.run(server, bound)
+
+
+def _beginning(world: "World", config: Config) -> "dict[str, RecordedMoment]":
+    """Returns the first frame of the prompt's place as a moment that the page offers first."""
+    import numpy as np
+
+    from oyster_jax.cli.opening import told_scene
+    from oyster_jax.worlds.moments import RecordedMoment
+
+    assert config.prompt is not None
+    state = world.encode(entities=told_scene(world, config.prompt, config.seed).document, seed=config.seed)
+    return {
+        "prompt": RecordedMoment(title=config.prompt, frames=world.render(state)[None], actions=np.zeros(0, np.int32))
+    }
 
 
 def _bound(port: int | None) -> "socket.socket":
@@ -132,18 +153,20 @@ def _in_terminal(config: Config) -> int:
     import jax
     import numpy as np
 
-    from oyster_jax.cli.opening import open_world
+    from oyster_jax.cli.opening import open_world, told_scene
     from oyster_jax.cli.player import Player
     from oyster_jax.cli.terminal import Terminal
 
     _tell_loading(config)
     world = open_world(config.world, config.steps)
     print(f"Compiling {_parameters(world)} (takes some seconds, less the next time) …", flush=True)
-    state = world.reset(config.seed)
+    place = None if config.prompt is None else told_scene(world, config.prompt, config.seed).document
+    state = world.reset(config.seed) if place is None else world.encode(entities=place, seed=config.seed)
     world.render(state)
     jax.block_until_ready(world.tick(state, world.spec.action.idle, donate=True))
     with Terminal() as terminal:
-        player = Player(world, terminal, seed=config.seed, rate=config.rate or world.spec.frame.rate)
+        rate = config.rate or world.spec.frame.rate
+        player = Player(world, terminal, seed=config.seed, rate=rate, place=place)
         player.run()
     if player.latencies:
         median, slow = 1000 * np.quantile(player.latencies, [0.5, 0.99])

@@ -3,6 +3,7 @@
 import collections
 import time
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -28,10 +29,14 @@ class Player:
     Attributes:
       latencies: of every tick, in seconds: from the action to the finished frame.
       seed: of the world that is shown.
+      place: the document of a scene that it begins with each time, where there is one.
     """
 
-    def __init__(self, world: World, terminal: Terminal, *, seed: int, rate: float) -> None:
+    def __init__(
+        self, world: World, terminal: Terminal, *, seed: int, rate: float, place: dict[str, Any] | None = None
+    ) -> None:
         self.world, self.terminal, self.period = world, terminal, 1 / rate
+        self.place = place
         self.latencies: list[float] = []
         self._keys, self._held, self._screen = Decoder(), HeldKeys(), Screen()
         self._buttons = bindings(world.spec.action, COMMANDS)
@@ -41,7 +46,8 @@ class Player:
 
     def begin(self, seed: int, note: str = "") -> None:
         """Begins a world anew."""
-        self.seed, self.state = seed, self.world.reset(seed)
+        self.seed = seed
+        self.state = self.world.reset(seed) if self.place is None else self.world.encode(entities=self.place, seed=seed)
         self.frame = self.world.render(self.state)
         self._note, self._note_until = note, time.monotonic() + NOTE
 

@@ -46,6 +46,8 @@ class Config:
     """How many of its frames the world sees."""
     entities: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
     """Tiles, entities and quantities that the world begins with, for a world that knows them."""
+    prompt: str | None = None
+    """Where to begin, for a world that knows words, as in "a lake to the north, two cows, dusk"."""
     compare: tyro.conf.FlagCreatePairsOff[bool] = False
     """Lay the recording beside the simulation: truth left, model right."""
     steps: Annotated[int | None, tyro.conf.arg(metavar="K")] = None
@@ -103,8 +105,10 @@ def _check(config: Config) -> None:
             "--compare needs a truth, and there is one only under the actions of a recording: give --prompt-dir, "
             "and neither --actions nor --policy."
         )
-    if config.entities is not None and config.prompt_dir is not None:
-        raise UsageError("--entities and --prompt-dir both say where the world begins; give one of them.")
+    begins = [name for name in ("entities", "prompt", "prompt_dir") if getattr(config, name) is not None]
+    if len(begins) > 1:
+        given = " and ".join(f"--{name.replace('_', '-')}" for name in begins)
+        raise UsageError(f"{given} all say where the world begins; give one of them.")
     for name, least in (("ticks", 1), ("scale", 1), ("context", 1), ("start", 0), ("episode", 0), ("seed", 0)):
         value = getattr(config, name)
         if value is not None and value < least:
@@ -113,7 +117,12 @@ def _check(config: Config) -> None:
 
 def _from_nothing(world: "World", config: Config) -> Plan:
     actions = _actions(world, config, None)
-    state = world.reset(config.seed) if config.entities is None else _described(world, config)
+    if config.prompt is not None:
+        from oyster_jax.cli.opening import told_scene
+
+        state = world.encode(entities=told_scene(world, config.prompt, config.seed).document, seed=config.seed)
+    else:
+        state = world.reset(config.seed) if config.entities is None else _described(world, config)
     return Plan(state=state, before=world.render(state)[None], actions=actions)
 
 

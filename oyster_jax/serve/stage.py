@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 import re
+import types
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +29,12 @@ class Stage:
     Attributes:
       world: that is played.
       folder: of the world, for its card and its recorded moments; None of a world that is nowhere on the disk.
+      beginnings: further moments to begin from, which are offered first.
     """
 
     world: World
     folder: Path | None = None
+    beginnings: Mapping[str, RecordedMoment] = types.MappingProxyType({})
 
     @property
     def name(self) -> str:
@@ -75,8 +79,8 @@ class Stage:
 
     @functools.cached_property
     def moments(self) -> dict[str, RecordedMoment]:
-        """The recorded moments that come with the world, by name."""
-        return read_moments(self.folder) if self.folder else {}
+        """The moments to begin from, by name: those that were given, and those that come with the world."""
+        return {**self.beginnings, **(read_moments(self.folder) if self.folder else {})}
 
     @functools.cached_property
     def pictures(self) -> dict[str, bytes]:
