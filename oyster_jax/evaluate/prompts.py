@@ -6,6 +6,7 @@ used in training. Accuracy is the share of all facts said that are so afterwards
 """
 
 import dataclasses
+import functools
 import random
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -197,21 +198,11 @@ def looked_at(config: TokenizerConfig, params: Params, moments: Moments, scenes:
     """Returns what is read off the frames that a tokenizer shows of moments whose structure alone it was told."""
     grid = config.structure
     assert grid is not None
-
-    @jax.jit
-    def looked(seen: Observation) -> dict[str, Array]:
-        model = tokenizer.bind(config, params)
-        drawn, _ = model.renderer.told(model.encoder.observed(seen))
-        return structure.reading(grid, model.renderer.told(model.encoder(tokenizer.as_frames(drawn)))[1])
-
-    read = jax.device_get(
-        looked(
-            Observation(
-                tiles=jnp.asarray(moments.tiles), entities=jnp.asarray(moments.entities),
-                entity_mask=jnp.asarray(moments.entity_mask), quantities=jnp.asarray(moments.quantities),
-            )
-        )
+    seen = Observation(
+        tiles=jnp.asarray(moments.tiles), entities=jnp.asarray(moments.entities),
+        entity_mask=jnp.asarray(moments.entity_mask), quantities=jnp.asarray(moments.quantities),
     )  # fmt: skip
+    read = jax.device_get(_looked(config, params, seen))
     entity, tiles = scenes.spec.entity, scenes.spec.tiles
     assert entity is not None
     assert tiles is not None
@@ -229,6 +220,14 @@ def looked_at(config: TokenizerConfig, params: Params, moments: Moments, scenes:
     # What has a place in the frame is a whole number there.
     quantities = read["quantities"].astype(np.float32)
     return Moments(tiles=read["tiles"].astype(np.uint8), entities=table, entity_mask=mask, quantities=quantities)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _looked(config: TokenizerConfig, params: Params, seen: Observation) -> dict[str, Array]:
+    model, grid = tokenizer.bind(config, params), config.structure
+    assert grid is not None
+    drawn, _ = model.renderer.told(model.encoder.observed(seen))
+    return structure.reading(grid, model.renderer.told(model.encoder(tokenizer.as_frames(drawn)))[1])
 
 
 def _figures(
