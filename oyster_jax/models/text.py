@@ -80,6 +80,10 @@ def _buckets(word: str, buckets: int) -> tuple[int, ...]:
     return tuple(1 + zlib.crc32(gram.encode()) % buckets for gram in dict.fromkeys(grams))
 
 
+#: Evidence that words begin without: few of many labels are said, and untrained words would otherwise say them all.
+_DOUBT = 7.0
+
+
 class TextEncoder(nnx.Module):
     """See `TextConfig`."""
 
@@ -107,7 +111,7 @@ class TextEncoder(nnx.Module):
         x = self.layers(x, lambda layer, x, _: (layer(x, dtype=jnp.dtype("float32")), None))[0]
         evidence: Array = self.out(rms_norm(x))
         used = jnp.any(text > 0, axis=-1)[..., None]
-        logits = jax.nn.logsumexp(jnp.where(used, evidence, -30.0), axis=1)
+        logits = jax.nn.logsumexp(jnp.where(used, evidence, -30.0), axis=1) - _DOUBT
         return logits.reshape(*batch, -1)
 
 

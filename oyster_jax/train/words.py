@@ -44,7 +44,7 @@ class WordsTraining:
     text_features: int = 64
     text_depth: int = 2
     text: TrainConfig = TrainConfig(
-        steps=1500,
+        steps=2500,
         batch=64,
         window=1,
         average_decay=0.99,
@@ -54,7 +54,7 @@ class WordsTraining:
     scene_features: int = 96
     scene_depth: int = 3
     scene: TrainConfig = TrainConfig(
-        steps=1300,
+        steps=2500,
         batch=64,
         window=1,
         average_decay=0.99,
