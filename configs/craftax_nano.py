@@ -26,6 +26,7 @@ from oyster_jax.train.emphasis import EmphasisConfig
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.optimizer import OptimizerConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig
+from oyster_jax.train.words import WordsTraining
 
 
 def get_config() -> ExperimentConfig:
@@ -66,4 +67,5 @@ def get_config() -> ExperimentConfig:
             average_decay=0.998,
             optimizer=OptimizerConfig(learning_rate=4e-3, warmup=60, decay=0.4),
         ),
+        words=WordsTraining(),
     )

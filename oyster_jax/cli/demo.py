@@ -3,12 +3,13 @@
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from oyster_jax.cli import serve
+from oyster_jax.cli.beginning import Beginning
 from oyster_jax.cli.script import scripted
 from oyster_jax.client import Client, ClientError, Frame, Stream
 from oyster_jax.serve.services import ServeConfig
@@ -23,7 +24,7 @@ SCALE = 6
 _BAND = 48
 
 
-def demo(name: str, steps: int | None, seed: int, out: Path | None, entities: dict[str, Any] | None = None) -> None:
+def demo(name: str, steps: int | None, seed: int, out: Path | None, beginning: Beginning | None = None) -> None:
     """Plays, writes the clip with what the player's display shows, and prints what was measured."""
     from oyster_jax.frames import write_clip
 
@@ -35,19 +36,19 @@ def demo(name: str, steps: int | None, seed: int, out: Path | None, entities: di
         bound = serve.bind("127.0.0.1", 0)
         with server.beside(bound), Client(serve.address("127.0.0.1", bound)) as client:
             print(f"A script plays {SECONDS:g} seconds …", flush=True)
-            played = _play(client, stage, seed, entities)
+            played = _play(client, stage, seed, beginning or Beginning())
     rate = stage.world.spec.frame.rate
     write_clip(path, _drawn(played, stage.world.spec.action), rate=rate)
     _tell(path, played, stage)
 
 
-def _play(client: Client, stage: "Stage", seed: int, entities: dict[str, Any] | None) -> list[tuple[Frame, int]]:
+def _play(client: Client, stage: "Stage", seed: int, beginning: Beginning) -> list[tuple[Frame, int]]:
     """Returns the frames that came, each with the id of the action that was held when it did."""
     spec = stage.world.spec
     actions = scripted(spec, round(SECONDS * spec.frame.rate))
-    session = client.create(stage.name, seed=seed, entities=entities)
+    session = beginning.session(client, stage.world, seed)
     played: list[tuple[Frame, int]] = []
-    with client.play(session["id"]) as stream:
+    with client.play(session) as stream:
         begin, held = time.monotonic(), -1
         while (index := int((time.monotonic() - begin) * spec.frame.rate)) < len(actions):
             if actions[index] != held:

@@ -1,4 +1,4 @@
-"""What a file says of a world: how it begins, or what is changed in it. What is wrong in it is told with its name."""
+"""What a file says is to be, or to become, of a world; what is wrong in it is told with its name."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,20 +11,6 @@ if TYPE_CHECKING:
     from oyster_jax.worlds.world import World
 
 
-def begun(world: "World", path: Path | None, seed: int) -> "WorldState":
-    """Returns the state of a world that begins as a file describes it, or dreamt without one.
-
-    Raises:
-      UsageError: the file cannot be read, or the world cannot begin so.
-    """
-    if path is None:
-        return world.reset(seed)
-    try:
-        return world.encode(entities=document(path), seed=seed)
-    except WorldError as error:
-        raise _named(path, error) from error
-
-
 def edited(world: "World", state: "WorldState", path: Path) -> "WorldState":
     """Returns a state with what a file says changed.
 
@@ -34,7 +20,7 @@ def edited(world: "World", state: "WorldState", path: Path) -> "WorldState":
     try:
         return world.edit(state, document(path))
     except WorldError as error:
-        raise _named(path, error) from error
+        raise named(path, error) from error
 
 
 def document(path: Path) -> dict[str, Any]:
@@ -51,5 +37,6 @@ def document(path: Path) -> dict[str, Any]:
         raise UsageError(str(error)) from error
 
 
-def _named(path: Path, error: WorldError) -> UsageError:
+def named(path: Path, error: WorldError) -> UsageError:
+    """Returns an error that says which file it is about."""
     return UsageError(f"{path}: {error}")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Each is a module of `evaluate.sections`, in the order in which they are measured and shown.
 SECTIONS = (
     *("fidelity", "revealed", "frechet", "control", "pictures", "entities", "edits", "events"),
-    *("physics", "permanence", "drift", "speed"),
+    *("prompts", "physics", "permanence", "drift", "speed"),
 )
 
 type SectionName = Literal[
@@ -33,6 +33,7 @@ type SectionName = Literal[
     "entities",
     "edits",
     "events",
+    "prompts",
     "physics",
     "permanence",
     "drift",

@@ -8,13 +8,13 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from oyster_jax.cli.beginning import Beginning
 from oyster_jax.cli.clip import check_clip
 from oyster_jax.cli.cores import use_one_core
-from oyster_jax.cli.described import begun, document
 from oyster_jax.cli.errors import UsageError
 from oyster_jax.worlds.record import read_record
 from oyster_jax.worlds.registry import find
@@ -39,9 +39,13 @@ class Config:
     out: Path | None = None
     """Of the demo: the clip (.mp4, .webp or .npz), oyster-WORLD.mp4 unless given."""
     seed: int = 7
-    """Of the world that is dreamt in the terminal or the demo, or described by --entities; each gives another."""
+    """Of the world that is dreamt in the terminal or the demo, or described; each gives another."""
     entities: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
     """Tiles, entities and quantities that the world begins with, for a world that knows them."""
+    prompt: str | None = None
+    """Where to begin, for a world that knows words, as in "a lake to the north, two cows, dusk"."""
+    image: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """A picture to begin from (PNG, JPEG, WebP), of any size: the middle of it is taken."""
     rate: Annotated[float | None, tyro.conf.arg(metavar="HERTZ")] = None
     """Ticks a second in the terminal, the world's own pace unless given."""
     steps: Annotated[int | None, tyro.conf.arg(metavar="K")] = None
@@ -65,21 +69,21 @@ def main(config: Config) -> int:
     if config.out is not None:
         check_clip(config.out)
     find(config.world)
-    entities = None if config.entities is None else document(config.entities)
+    beginning = Beginning(entities=config.entities, prompt=config.prompt, image=config.image)
     use_one_core()
     if config.terminal:
-        return _in_terminal(config)
+        return _in_terminal(config, beginning)
     if config.demo:
         from oyster_jax.cli.demo import demo
 
         _tell_loading(config)
-        demo(config.world, config.steps, config.seed, config.out, entities)
+        demo(config.world, config.steps, config.seed, config.out, beginning)
         _next_steps(config, config.seed)
         return 0
-    return _in_browser(config, entities)
+    return _in_browser(config, beginning)
 
 
-def _in_browser(config: Config, entities: dict[str, Any] | None) -> int:
+def _in_browser(config: Config, beginning: Beginning) -> int:
     from oyster_jax.cli import serve
     from oyster_jax.serve.services import ServeConfig
 
@@ -87,13 +91,14 @@ def _in_browser(config: Config, entities: dict[str, Any] | None) -> int:
         url = serve.address("127.0.0.1", bound)
         _tell_loading(config)
         stages = serve.opened((config.world,), config.steps)
-        if config.entities is not None:
-            begun(stages[0].world, config.entities, config.seed)
+        world = stages[0].world
+        if not beginning.dreamt:
+            beginning.state(world, config.seed)  # Whether it can is known now, not when the page is open.
         print(f"Compiling {_parameters(stages[0].world)} (takes some seconds, less the next time) …", flush=True)
         settings = ServeConfig(data=config.data or serve.data_folder())
 
         def tell() -> None:
-            link = "" if entities is None else _session(url, config, entities)
+            link = "" if beginning.dreamt else _session(url, world, config.seed, beginning)
             _tell(url + link, config.browser)
 
         # The server goes on meanwhile, for it is asked itself.
@@ -102,13 +107,12 @@ def _in_browser(config: Config, entities: dict[str, Any] | None) -> int:
         return serve.run(server, bound)
 
 
-def _session(url: str, config: Config, entities: dict[str, Any]) -> str:
-    """Begins a session from what is described; returns what leads to it, behind the address of the page."""
+def _session(url: str, world: "World", seed: int, beginning: Beginning) -> str:
+    """Begins a session; returns what leads to it, behind the address of the page."""
     from oyster_jax.client import Client
 
     with Client(url) as client:
-        session = client.create(client.worlds()[0]["name"], seed=config.seed, entities=entities)
-    return f"#session={session['id']}"
+        return f"#session={beginning.session(client, world, seed)}"
 
 
 def _bound(port: int | None) -> "socket.socket":
@@ -150,7 +154,7 @@ def _parameters(world: "World") -> str:
     return f"its {count / 1e6:.1f} million parameters"
 
 
-def _in_terminal(config: Config) -> int:
+def _in_terminal(config: Config, beginning: Beginning) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty() and importlib.util.find_spec("termios") is not None):
         raise UsageError("There is no terminal to play in; leave --terminal out, or let a script play with --demo.")
     import jax
@@ -163,7 +167,7 @@ def _in_terminal(config: Config) -> int:
     _tell_loading(config)
     world = open_world(config.world, config.steps)
     print(f"Compiling {_parameters(world)} (takes some seconds, less the next time) …", flush=True)
-    begin = functools.partial(begun, world, config.entities)
+    begin = functools.partial(beginning.state, world)
     state = begin(config.seed)
     world.render(state)
     jax.block_until_ready(world.tick(state, world.spec.action.idle, donate=True))

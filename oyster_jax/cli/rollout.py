@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import tyro
 
+from oyster_jax.cli.beginning import Beginning
 from oyster_jax.cli.clip import check_clip
-from oyster_jax.cli.described import begun, document, edited
+from oyster_jax.cli.described import document, edited
 from oyster_jax.cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ class Config:
     """How many of its frames the world sees."""
     entities: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
     """Tiles, entities and quantities that the world begins with, for a world that knows them."""
+    prompt: str | None = None
+    """Where to begin, for a world that knows words, as in "a lake to the north, two cows, dusk"."""
+    image: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """A picture to begin from (PNG, JPEG, WebP), of any size: the middle of it is taken."""
     edit: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
     """What to change in the living world, for a world that knows what is in it: add, remove, move, tiles, set."""
     edit_at: Annotated[int, tyro.conf.arg(metavar="TICK")] = 0
@@ -110,8 +115,8 @@ def _check(config: Config) -> None:
             "--compare needs a truth, and there is one only under the actions of a recording: give --prompt-dir, "
             "and neither --actions nor --policy."
         )
-    if config.entities is not None and config.prompt_dir is not None:
-        raise UsageError("--entities and --prompt-dir both say where the world begins; give one of them.")
+    if config.prompt_dir is not None and not _beginning(config).dreamt:
+        raise UsageError("--prompt-dir says where the world begins; leave out --entities, --prompt and --image.")
     if config.edit is not None:
         document(config.edit)  # What is wrong with the file is told before anything is simulated.
     if config.edit_at and config.edit is None:
@@ -123,9 +128,13 @@ def _check(config: Config) -> None:
             raise UsageError(f"--{name.replace('_', '-')} must be at least {least}, but was {value}.")
 
 
+def _beginning(config: Config) -> Beginning:
+    return Beginning(entities=config.entities, prompt=config.prompt, image=config.image)
+
+
 def _from_nothing(world: "World", config: Config) -> Plan:
     actions = _actions(world, config, None)
-    state = begun(world, config.entities, config.seed)
+    state = _beginning(config).state(world, config.seed)
     return Plan(state=state, before=world.render(state)[None], actions=actions)
 
 

@@ -69,10 +69,12 @@ def main(config: Config) -> int:
     from oyster_jax.train.loop import StoppedError
     from oyster_jax.train.program import check_rows
     from oyster_jax.worlds.registry import data_home, load
+    from oyster_jax.worlds.words_storage import save_words
 
     keep_compiled()
     experiment = config.experiment
     try:
+        _ = experiment.lexicon
         _ = experiment.network  # Parts that do not fit together should be told of now, not after an hour.
         mesh = experiment.mesh.build()
         for training in experiment.trainings:
@@ -87,6 +89,7 @@ def main(config: Config) -> int:
     try:
         with _alone_in(folder) if leads() else contextlib.nullcontext():
             learned = stages.run(experiment, folder, config.data, init_from=params)
+            words = stages.words(experiment, folder, config.data)
     except StoppedError as stopped:
         print(f"{stopped} The same command goes on from there.", flush=True)
         return STOPPED
@@ -96,6 +99,8 @@ def main(config: Config) -> int:
         raise UsageError(str(error)) from error
     if leads():
         world = _stored(experiment, learned, folder, config.data or stages.data_folder(experiment, folder))
+        if words is not None:
+            save_words(world, words)
         print(f"Finished: {folder}. Play it: {command()} play --world {world}")
     return 0
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
+from PIL import Image, ImageOps
 
 from oyster_jax.data.errors import DatasetError
 
@@ -79,6 +79,20 @@ def as_rgb(picture: np.ndarray) -> UInt8[np.ndarray, "height width 3"]:
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] not in (1, 3, 4):
         raise DatasetError(f"A picture is uint8 [height, width, 1, 3 or 4], but this one is {found}; convert it.")
     return np.ascontiguousarray(picture.repeat(3, axis=2) if picture.shape[2] == 1 else picture[:, :, :3])
+
+
+def fitted(data: bytes, height: int, width: int) -> UInt8[np.ndarray, "height width 3"]:
+    """Returns the middle of somebody's picture, of any size, as a frame.
+
+    Raises:
+      DatasetError: it is no picture, or damaged.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+            return np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DatasetError("This is no picture in PNG, JPEG or WebP that can be read; bring another file.") from error
 
 
 def decoded(data: bytes) -> UInt8[np.ndarray, "height width 3"]:

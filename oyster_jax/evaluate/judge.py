@@ -17,7 +17,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import safetensors
-import safetensors.numpy
 
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.evaluate.chunks import padded_chunks
@@ -25,15 +24,12 @@ from oyster_jax.files import write_whole
 from oyster_jax.models import inverse_dynamics
 from oyster_jax.models.inverse_dynamics import JudgeConfig, count_peaks
 from oyster_jax.models.tokenizer import normalized
-from oyster_jax.tree import named_leaves, nested
+from oyster_jax.tree import named_leaves, nested, packed, unpacked
 from oyster_jax.typing import Array, Float32, Int32, Params, UInt8
 
 RECORD = "judge.json"
 WEIGHTS = "judge.safetensors"
 SCHEMA_VERSION = 1
-
-#: What weights are stored as.
-STORED = "bfloat16"
 
 #: Frames, or stacks of them, that are read at once: one shape, so one compilation.
 CHUNK = 64
@@ -151,8 +147,7 @@ def save_judge(folder: Path, config: JudgeConfig, params: Params, facts: Mapping
       params: of any floating dtype; stored as bfloat16.
       facts: what was measured and how it was trained, JSON-ready.
     """
-    leaves = {name: np.asarray(jnp.asarray(leaf, STORED)) for name, leaf in named_leaves(params).items()}
-    weights = safetensors.numpy.save(leaves)
+    weights = packed(params)
     record = {
         "schema_version": SCHEMA_VERSION,
         "config": dataclasses.asdict(config),
@@ -160,7 +155,7 @@ def save_judge(folder: Path, config: JudgeConfig, params: Params, facts: Mapping
             "file": WEIGHTS,
             "sha256": hashlib.sha256(weights).hexdigest(),
             "bytes": len(weights),
-            "parameters": sum(leaf.size for leaf in leaves.values()),
+            "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
         },
         **facts,
     }
@@ -193,7 +188,7 @@ def load_judge(folder: Path) -> Judge:
         data = (folder / expected["file"]).read_bytes()
         if hashlib.sha256(data).hexdigest() != expected["sha256"]:
             raise ValueError(f"the sha256 of {expected['file']} is not the one that it names")
-        leaves = {name: _array(view) for name, view in safetensors.deserialize(data)}
+        leaves = unpacked(data)
         wanted = named_leaves(jax.eval_shape(functools.partial(inverse_dynamics.init, config), jax.random.key(0)))
         if {name: leaf.shape for name, leaf in leaves.items()} != {name: leaf.shape for name, leaf in wanted.items()}:
             raise ValueError(f"{expected['file']} holds the weights of another network")
@@ -201,8 +196,3 @@ def load_judge(folder: Path) -> Judge:
         raise DatasetError(f"The judge in {folder} cannot be used: {error}. Restore {RECORD} and {WEIGHTS}.") from error
     params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), nested(leaves))
     return Judge(config, params, record)
-
-
-def _array(view: Mapping[str, Any]) -> np.ndarray:
-    # The library's own loaders know no bfloat16 without torch.
-    return np.frombuffer(view["data"], jnp.bfloat16).reshape(view["shape"])

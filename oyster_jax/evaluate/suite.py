@@ -15,7 +15,10 @@ from oyster_jax.data.sources.source import Source
 from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.judge import FrameReader
 from oyster_jax.evaluate.open_loop import OpenLoopConfig, OpenLoopMeasurements, measure_open_loop
+from oyster_jax.evaluate.prompts import Speaker
 from oyster_jax.models.tile_probe import ProbeConfig
+from oyster_jax.models.tokenizer import TokenizerConfig
+from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.typing import Params
 
 #: Beyond the 32 ticks that most episodes last: horizons, and how many windows of 256 are simulated so far.
@@ -66,6 +69,7 @@ class Suite:
       probe: makes a network that reads tiles off frames.
       source: the simulator that the world was learned from, where it is known.
       judge: frozen networks trained on real frames alone, where the world has them.
+      words: what understands sentences and draws scenes, where the world has any.
       windows: how many stretches of the recording are simulated up to 32 ticks.
       context: real frames before a world goes on alone.
       seed: of everything that is drawn.
@@ -86,6 +90,7 @@ class Suite:
         probe: Callable[[], tuple[ProbeConfig, Params]] | None = None,
         source: Source | None = None,
         judge: Reader | None = None,
+        words: Speaker | None = None,
         windows: int = 256,
         context: int = 8,
         seed: int = 0,
@@ -95,7 +100,7 @@ class Suite:
         report: Report = silent,
     ) -> None:
         self.model, self.params, self.name = model, params, name
-        self.source, self.judge = source, judge
+        self.source, self.judge, self.words = source, judge, words
         self.windows, self.context, self.seed, self.quick = windows, context, seed, quick
         self.start, self.conditions, self.report = start, conditions or {}, report
         self._recording, self._eventful, self._probe = recording, eventful, probe
@@ -156,6 +161,13 @@ class Suite:
         if self.judge is None:
             raise DatasetError(f"The world '{self.name}' has no judge, networks trained on real frames, in its folder.")
         return self.judge
+
+    @property
+    def sight(self) -> tuple[TokenizerConfig, Params] | None:
+        """The world's tokenizer and its parameters, where it tells structure."""
+        if not isinstance(self.model, WorldNetwork) or self.model.tokenizer.structure is None:
+            return None
+        return self.model.tokenizer, self.params["tokenizer"]
 
     @functools.cached_property
     def far(self) -> list[OpenLoopMeasurements]:

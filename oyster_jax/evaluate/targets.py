@@ -100,6 +100,15 @@ TARGETS = (
     ),
     Target(label="control lost in 30 minutes", path="drift/control_loss/value", high=0.15, unit="", given=HALF_HOUR),
     Target(label="ΔPSNR lost in 30 minutes", path="drift/delta_psnr_loss/value", high=0.15, unit="", given=HALF_HOUR),
+    Target(
+        label="facts said that come true, unseen combinations",
+        path="prompts/combinations/scene/value",
+        low=0.9,
+        unit="",
+    ),
+    Target(
+        label="facts said that come true, unseen paraphrases", path="prompts/paraphrases/scene/value", low=0.8, unit=""
+    ),
     Target(label="ticks a second", path="speed/interactive.rate/value", low=60.0, unit="ticks/s"),
     Target(label="99 % of ticks within", path="speed/interactive.tick.p99/value", high=16.7, unit="ms"),
     Target(label="ticks a second of 32 worlds", path="speed/batch.32.rate/value", low=400.0, unit="ticks/s"),

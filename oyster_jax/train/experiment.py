@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from oyster_jax.data.captions import Lexicon
 from oyster_jax.data.record import RecordConfig
 from oyster_jax.models.dynamics import DynamicsConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
@@ -13,6 +14,7 @@ from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.judge import JudgeTraining
 from oyster_jax.train.self_rollout import SelfRolloutConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig
+from oyster_jax.train.words import WordsTraining
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,7 @@ class ExperimentConfig:
       sampler: how the finished world draws its frames.
       mesh: over which devices everything is trained, and how it is cut up.
       judge: networks that read buttons and motion off frames, trained last; None where nobody measures with them.
+      words: networks that make places of sentences, for a source that has a lexicon; None where there are none.
     """
 
     name: str
@@ -52,6 +55,7 @@ class ExperimentConfig:
     camera: CameraTraining | None = None
     sampler: SamplerConfig = SamplerConfig()
     judge: JudgeTraining | None = None
+    words: WordsTraining | None = None
     mesh: MeshConfig = MeshConfig()
 
     @property
@@ -63,7 +67,22 @@ class ExperimentConfig:
     def trainings(self) -> tuple[TrainConfig, ...]:
         """How all of its stages train."""
         others = [stage.training for stage in (self.camera, self.judge) if stage is not None]
-        return self.tokenizer_training, *self.dynamics_stages.values(), *others
+        words = () if self.words is None else (self.words.text, self.words.scene)
+        return self.tokenizer_training, *self.dynamics_stages.values(), *others, *words
+
+    @property
+    def lexicon(self) -> Lexicon | None:
+        """What the words are learned of; None where there are none.
+
+        Raises:
+          ValueError: there are to be words, but the source has none.
+        """
+        if self.words is None:
+            return None
+        source = self.recording.source
+        if (lexicon := getattr(source, "lexicon", None)) is None:
+            raise ValueError(f"The source {source.name} has no words to learn; leave `words` out of {self.name}.")
+        return lexicon
 
     @property
     def network(self) -> WorldNetwork:

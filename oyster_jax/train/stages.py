@@ -1,4 +1,4 @@
-"""The stages of an experiment in their order: record, tokenizer, latents, camera, dynamics, self-rollouts, judge."""
+"""The stages of an experiment: record, tokenizer, latents, camera, dynamics, self-rollouts, judge, and words."""
 
 import dataclasses
 import functools
@@ -14,6 +14,7 @@ from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.latents import cache_latents
 from oyster_jax.data.manifest import MANIFEST
 from oyster_jax.data.record import record
+from oyster_jax.data.scenes import Scenes, read_moments
 from oyster_jax.data.sources.recorded import Recorded
 from oyster_jax.frames import write_clip
 from oyster_jax.models import dynamics, inverse_dynamics, tokenizer
@@ -32,6 +33,7 @@ from oyster_jax.train.metrics import progress_bar
 from oyster_jax.train.self_rollout import self_rollout_stage
 from oyster_jax.train.state import TrainState
 from oyster_jax.train.tokenizer import tokenizer_stage
+from oyster_jax.train.words import TrainedWords, train_words
 from oyster_jax.tree import tree_digest
 from oyster_jax.typing import Array, Params, PRNGKey
 
@@ -78,6 +80,25 @@ def run(config: ExperimentConfig, folder: Path, data: Path | None = None, init_f
     if config.judge is not None:
         trained(judge_stage(config.judge, dataset, config.seed), config.judge.training)
     return {"tokenizer": params, "dynamics": learned}
+
+
+def words(config: ExperimentConfig, folder: Path, data: Path | None = None) -> TrainedWords | None:
+    """Trains the words of an experiment, from where they were left; needs the recording's structure and nothing else.
+
+    Returns:
+      What was learned; None where the experiment has no words.
+
+    Raises:
+      ValueError: the experiment's source has no lexicon.
+      DatasetError: the recording is damaged, or holds no structure.
+      StoppedError, DivergedError, CheckpointError, MeshError: see `fit`.
+    """
+    lexicon = config.lexicon
+    if config.words is None or lexicon is None:
+        return None
+    moments = read_moments(recorded(config, data or data_folder(config, folder)))
+    scenes = Scenes.of(config.recording.source.spec, moments)
+    return train_words(config.words, lexicon, moments, scenes, folder, config.seed, config.mesh)
 
 
 def _trained(config: ExperimentConfig, folder: Path, stage: Stage, training: TrainConfig) -> Params:

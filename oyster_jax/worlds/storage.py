@@ -10,21 +10,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import safetensors
-import safetensors.numpy
 
 from oyster_jax.core.spec import WorldSpec
 from oyster_jax.files import write_whole
 from oyster_jax.models.world_model import WorldNetwork
-from oyster_jax.tree import named_leaves, nested, tree_digest
+from oyster_jax.tree import STORED, named_leaves, nested, packed, tree_digest, unpacked
 from oyster_jax.typing import Params
 from oyster_jax.worlds.errors import WorldError
 from oyster_jax.worlds.record import RECORD, SCHEMA_VERSION, WEIGHTS, read_record
+from oyster_jax.worlds.words_storage import has_words, read_words
 from oyster_jax.worlds.world import World
 
-#: What weights are stored as: half the bytes, and their loss is below what training noise leaves.
-STORED = "bfloat16"
 IN_MEMORY = ("float32", "bfloat16")
-_DTYPES = {"BF16": jnp.bfloat16, "F32": np.float32, "F16": np.float16}
 
 
 def save_world(folder: Path, model: WorldNetwork, params: Params, record: Mapping[str, Any]) -> None:
@@ -40,8 +37,7 @@ def save_world(folder: Path, model: WorldNetwork, params: Params, record: Mappin
         kept.
     """
     stored = jax.tree.map(lambda leaf: jnp.asarray(leaf, STORED), dict(params))
-    leaves = {name: np.asarray(leaf) for name, leaf in named_leaves(stored).items()}
-    weights = safetensors.numpy.save(leaves)
+    weights = packed(stored)
     content = {
         **record,
         "schema_version": SCHEMA_VERSION,
@@ -52,7 +48,7 @@ def save_world(folder: Path, model: WorldNetwork, params: Params, record: Mappin
             "sha256": hashlib.sha256(weights).hexdigest(),
             "bytes": len(weights),
             "dtype": STORED,
-            "parameters": sum(leaf.size for leaf in leaves.values()),
+            "parameters": sum(leaf.size for leaf in jax.tree.leaves(stored)),
         },
         "digest": tree_digest(stored),
     }
@@ -61,7 +57,7 @@ def save_world(folder: Path, model: WorldNetwork, params: Params, record: Mappin
 
 
 def read_world(folder: Path, *, dtype: str | None = None) -> World:
-    """Loads the world in `folder`.
+    """Loads the world in `folder`, with its words where it has any.
 
     Args:
       folder: what `save_world` wrote.
@@ -86,7 +82,8 @@ def read_world(folder: Path, *, dtype: str | None = None) -> World:
     if tree_digest(params) != record["digest"]:
         raise WorldError(f"{path} carries another digest than its weights have; restore both files.")
     params = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype or IN_MEMORY[0]), params)
-    return World(model=model, params=params, record=record)
+    words = read_words(folder, model.spec) if has_words(folder) else None
+    return World(model=model, params=params, record=record, words=words)
 
 
 def _read_weights(path: Path, record: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -102,14 +99,9 @@ def _read_weights(path: Path, record: Mapping[str, Any]) -> dict[str, np.ndarray
     if hashlib.sha256(data).hexdigest() != expected["sha256"]:
         raise WorldError(f"{path} is damaged: its sha256 is not the one in {RECORD}. Restore it or install it again.")
     try:
-        # The library's own loaders know no bfloat16 without torch.
-        return {name: _array(view) for name, view in safetensors.deserialize(data)}
+        return unpacked(data)
     except (safetensors.SafetensorError, KeyError) as error:
         raise WorldError(f"{path} is no safetensors file of {STORED} weights ({error}); restore it.") from error
-
-
-def _array(view: Mapping[str, Any]) -> np.ndarray:
-    return np.frombuffer(view["data"], _DTYPES[view["dtype"]]).reshape(view["shape"])
 
 
 def _check_shapes(path: Path, stored: Mapping[str, np.ndarray], expected: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from oyster_jax.core.facts import Moments
 from oyster_jax.core.observation import Observation
 from oyster_jax.core.spec import EntitySpec, QuantitySpec, TileSpec, WorldSpec
 from oyster_jax.models.structure import StructureConfig
@@ -93,6 +94,30 @@ def described(spec: WorldSpec, config: StructureConfig, reading: Mapping[str, np
         "tiles": [[kinds[kind] for kind in row] for row in reading["tiles"].tolist()],
         "entities": entities,
         "quantities": {name: round(float(value), 3) for name, value in values},
+    }
+
+
+def documented(spec: WorldSpec, moment: Moments) -> dict[str, Any]:
+    """Returns the document of one moment, whose entities the frame shows; `parse` reads it again."""
+    assert spec.tiles is not None
+    assert spec.entity is not None
+    assert spec.quantities is not None
+    fields = spec.entity.fields
+    table = moment.entities[0][moment.entity_mask[0]]
+    entities = []
+    for row in table.tolist():
+        own = dict(zip(fields, row, strict=True))
+        place = {
+            "x": own.pop("x") - float(table[0, fields.index("x")]),
+            "y": own.pop("y") - float(table[0, fields.index("y")]),
+        }
+        kind = spec.entity.types[int(own.pop("type"))]
+        entities.append({"type": kind, **place, **{name: value for name, value in own.items() if value}})
+    values = zip(spec.quantities.names, moment.quantities[0].tolist(), strict=True)
+    return {
+        "tiles": [[spec.tiles.kinds[kind] for kind in row] for row in moment.tiles[0].tolist()],
+        "entities": entities,
+        "quantities": {name: round(value, 3) for name, value in values},
     }
 
 

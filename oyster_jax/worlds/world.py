@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,7 +23,9 @@ from oyster_jax.typing import Frame, Params, PRNGKey
 from oyster_jax.worlds.errors import WorldError
 
 if TYPE_CHECKING:
+    from oyster_jax.worlds.moderator import Moderator
     from oyster_jax.worlds.session import Session
+    from oyster_jax.worlds.words import Scene, Words
 
 type Action = str | int | np.integer
 type Actions = str | Sequence[str | int] | np.ndarray
@@ -44,11 +47,13 @@ class World:
       model: the world's model, without parameters.
       params: its parameters.
       record: what `world.json` says: training, figures, licence and more.
+      words: what understands sentences and draws scenes, where the world has learned any.
     """
 
     model: WorldNetwork
     params: Params
     record: Mapping[str, Any]
+    words: "Words | None" = None
 
     @property
     def name(self) -> str:
@@ -80,9 +85,44 @@ class World:
             self, model=dataclasses.replace(self.model, sampler=dataclasses.replace(self.model.sampler, **changes))
         )
 
-    def reset(self, seed: int = 0, *, key: PRNGKey | None = None) -> WorldState:
-        """Dreams a world from nothing; the same seed (or key) gives the same world."""
+    def reset(self, seed: int = 0, *, key: PRNGKey | None = None, prompt: str | None = None) -> WorldState:
+        """Dreams a world from nothing, or from a sentence; the same seed (or key) gives the same world.
+
+        Args:
+          seed: of what is not said, and of all that will happen.
+          key: instead of the seed, where there is no sentence.
+          prompt: what there is to be, as in `a lake to the north, two cows, dusk`. A warning tells what of it was not
+            understood or could not be had; `imagine` gives both.
+
+        Raises:
+          WorldError: the world knows no words, or nothing of the sentence, or its moderator refuses it.
+        """
+        if prompt is not None:
+            scene = self.imagine(prompt, seed)
+            for remark in scene.remarks:
+                warnings.warn(remark, stacklevel=2)
+            return self.encode(entities=scene.document, seed=seed)
         return self._reset(self.params, jax.random.key(seed) if key is None else key)
+
+    def imagine(self, prompt: str, seed: int = 0, *, moderator: "Moderator | None" = None) -> "Scene":
+        """Returns a scene drawn from a sentence; `encode(entities=scene.document)` makes a living world of it.
+
+        Args:
+          prompt: the sentence.
+          seed: of what is not said.
+          moderator: decides whether the sentence is taken; `worlds.moderator.WordModerator` unless given.
+
+        Raises:
+          WorldError: the world knows no words, or nothing of the sentence, or the moderator refuses it.
+        """
+        from oyster_jax.worlds.moderator import WordModerator
+
+        if self.words is None:
+            raise WorldError(f"The world '{self.name}' has learned no words; begin from a seed, frames or entities.")
+        decision = (moderator or WordModerator(self.words.unknown)).decide("prompt", prompt)
+        if not decision.allowed:
+            raise WorldError(decision.reason)
+        return self.words.draw(prompt, seed)
 
     def encode(
         self,

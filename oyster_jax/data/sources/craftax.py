@@ -12,6 +12,7 @@ from oyster_jax.core.spec import ActionSpec, FrameSpec, WorldSpec
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.sources import craftax_events, craftax_game, craftax_state
 from oyster_jax.data.sources.craftax_policies import Explorer, Scripted
+from oyster_jax.data.sources.craftax_words import LEXICON
 from oyster_jax.data.sources.source import Observation
 
 GAMES = ("classic",)
@@ -60,6 +61,7 @@ class Craftax:
     events: float = 0.0
 
     licence = "MIT"
+    lexicon = LEXICON
     policies = types.MappingProxyType({"explore": Explorer, "scripted": Scripted})
 
     def __post_init__(self) -> None:
