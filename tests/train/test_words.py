@@ -57,7 +57,7 @@ def test_scenes_are_those_of_which_the_facts_are_so():
         nothing += not len(chosen)
         # Of the time of day a token knows a little less than the moment did.
         assert held[row, [number for number in chosen if LEXICON.facts[number].topic != "time"]].all()
-        assert not LEXICON.is_reserved(chosen)
+        assert not LEXICON.is_reserved(chosen.tolist())
     assert 0 < nothing < len(batch["said"]) / 2
 
 
