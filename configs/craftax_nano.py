@@ -25,6 +25,7 @@ from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.emphasis import EmphasisConfig
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.optimizer import OptimizerConfig
+from oyster_jax.train.self_rollout import SelfRolloutConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig
 from oyster_jax.train.words import WordsTraining
 
@@ -66,6 +67,19 @@ def get_config() -> ExperimentConfig:
             window=25,
             average_decay=0.998,
             optimizer=OptimizerConfig(learning_rate=4e-3, warmup=60, decay=0.4),
+        ),
+        self_rollouts=(
+            SelfRolloutConfig(
+                context=8,
+                training=TrainConfig(
+                    steps=400,
+                    batch=12,
+                    window=16,
+                    average_decay=0.99,
+                    optimizer=OptimizerConfig(learning_rate=2.5e-3, warmup=20, decay=0.6),
+                ),
+                emphasis=EmphasisConfig(creatures=16.0, counts=16.0, events=2.0),
+            ),
         ),
         words=WordsTraining(),
     )

@@ -3,6 +3,7 @@
     .venv/bin/python tools/release_world.py weights configs/coinrun_nano.py RUN --name coinrun
     .venv/bin/oyster eval --world coinrun --out eval-coinrun
     .venv/bin/python tools/release_world.py judge configs/coinrun_nano.py RUN oyster_jax/worlds/coinrun --data HELD_OUT
+    .venv/bin/python tools/release_world.py words configs/craftax_nano.py RUN oyster_jax/worlds/craftax
     .venv/bin/python tools/release_world.py figures oyster_jax/worlds/coinrun eval-coinrun/report.json
     .venv/bin/python tools/release_world.py moments oyster_jax/worlds/coinrun --data HELD_OUT --at "42:63:A saw" …
 
@@ -33,11 +34,12 @@ from oyster_jax.train.checkpoint import CheckpointError
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.judge import judge_accuracy
-from oyster_jax.train.stages import finished, finished_judge
+from oyster_jax.train.stages import finished, finished_judge, words
 from oyster_jax.worlds.moments import RecordedMoment, write_moments
 from oyster_jax.worlds.record import RECORD, read_record
 from oyster_jax.worlds.registry import load
 from oyster_jax.worlds.storage import save_world
+from oyster_jax.worlds.words_storage import save_words
 
 WORLDS = Path(__file__).resolve().parents[1] / "oyster_jax" / "worlds"
 HORIZONS = ("1", "8")
@@ -76,6 +78,18 @@ class JudgeOf:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class WordsOf:
+    """Puts the words of a run into a world's folder."""
+
+    config: tyro.conf.Positional[Path]
+    """The configuration file that the run was started with."""
+    run: tyro.conf.Positional[Path]
+    """The run's folder, whose words have been trained to their end."""
+    world: tyro.conf.Positional[Path]
+    """The world's folder."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Figures:
     """Copies the main figures of a report of `oyster eval` into world.json."""
 
@@ -101,6 +115,7 @@ class Moments:
 
 type Command = (
     Annotated[Weights, tyro.conf.subcommand("weights")]
+    | Annotated[WordsOf, tyro.conf.subcommand("words")]
     | Annotated[JudgeOf, tyro.conf.subcommand("judge")]
     | Annotated[Figures, tyro.conf.subcommand("figures")]
     | Annotated[Moments, tyro.conf.subcommand("moments")]
@@ -149,6 +164,28 @@ def release_judge(command: JudgeOf) -> Path:
     }
     save_judge(command.world, network, params, facts)
     load_judge(command.world)
+    return command.world
+
+
+def release_words(command: WordsOf) -> Path:
+    """Writes words.json and words.safetensors and loads them once; returns the world's folder."""
+    config = _experiment(command.config)
+    learned = words(config, command.run)
+    if learned is None or config.words is None:
+        raise ValueError(f"The experiment {config.name} trains no words; give it some in its configuration file.")
+    stages = {"text": config.words.text, "scene": config.words.scene}
+    costs = {name: _stage_cost(command.run / name / "metrics.jsonl", training) for name, training in stages.items()}
+    facts = {
+        "training": {
+            "config": dataclasses.asdict(config.words),
+            "recording": dataclasses.asdict(config.recording),
+            "seed": config.seed,
+            "stages": {name: {"steps": steps, "hours": round(hours, 2)} for name, (steps, hours) in costs.items()},
+            "versions": versions(),
+        }
+    }
+    save_words(command.world, learned, facts)
+    load(command.world)
     return command.world
 
 
@@ -251,6 +288,8 @@ def main() -> int:
         match command:
             case Weights():
                 written = release(command)
+            case WordsOf():
+                written = release_words(command)
             case JudgeOf():
                 written = release_judge(command)
             case Figures():

@@ -194,9 +194,9 @@ class Edit(Message, frozen=True):
 
 
 class Happen(Message, frozen=True):
-    """`event`: makes something happen with the next tick of lane 0; `name` is one of the world's events."""
+    """`event`: makes something happen with lane 0's next tick: an event, by its name or in a sentence."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    name: Annotated[str, Meta(min_length=1, max_length=300)]
 
 
 class Extend(Message, frozen=True):

@@ -19,6 +19,7 @@ from oyster_jax.data.loader import WindowConfig, windows
 from oyster_jax.models.world_model import SamplerConfig, WorldNetwork
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.dynamics import DynamicsLossConfig, dynamics_loss
+from oyster_jax.train.emphasis import EmphasisConfig
 from oyster_jax.train.loop import BatchIterator, Sample, Stage
 from oyster_jax.train.step import Batch
 from oyster_jax.typing import Array, Params, PRNGKey
@@ -33,12 +34,14 @@ class SelfRolloutConfig:
       training: how it trains.
       even: see the ends of episodes as often as their middle; see `WindowConfig`.
       sampler: how it draws frames while it goes on alone, whatever the finished world will do.
+      emphasis: which tokens count more, where that is other than before.
     """
 
     context: int
     training: TrainConfig
     even: bool = False
     sampler: SamplerConfig = SamplerConfig()
+    emphasis: EmphasisConfig | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.context < self.training.window:
@@ -117,6 +120,7 @@ def self_rollout_stage(
       sample: shows what the dynamics can do.
     """
     network = dataclasses.replace(network, sampler=config.sampler)
+    weights = dataclasses.replace(weights, emphasis=config.emphasis or weights.emphasis)
 
     def loss(params: Params, batch: Batch, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
         own_key, loss_key = jax.random.split(key)

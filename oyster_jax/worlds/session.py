@@ -22,6 +22,7 @@ from oyster_jax.session.replayer import Replayer
 from oyster_jax.session.status import SessionStatus
 from oyster_jax.session.timeline import Timeline, timeline_of
 from oyster_jax.worlds.beginning import beginning, left
+from oyster_jax.worlds.directing import noted_event_of
 from oyster_jax.worlds.identity import check_duration, home
 from oyster_jax.worlds.world import Action, Actions, World
 
@@ -34,8 +35,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
     Made by `World.session`, `Session.open` and `branch`. Not to be used from two threads at once.
 
     Attributes:
-      world: that it lives in.
-      branch_name: the branch that it is on.
+      world, branch_name: that it lives in; the branch that it is on.
     """
 
     def __init__(self, world: World, archive: Archive, sharers: list["Session"], branch: str, tick: int | None = None):
@@ -212,13 +212,13 @@ class Session(contextlib.AbstractContextManager["Session"]):
         """
         return self._intervene(EDIT, document)
 
-    def event(self, name: str) -> np.ndarray:
-        """Makes an event happen with the next tick, as `World.event` does, and returns the frame; kept as an edit is.
+    def event(self, text: str) -> np.ndarray:
+        """Makes what `event_of` understands happen with the next tick, and returns the frame; kept as an edit is.
 
         Raises:
-          SessionError, WorldError: as `edit`, or there is no such event.
+          SessionError, WorldError: as `edit`, or as `event_of`; what was refused is in the log too.
         """
-        return self._intervene(EVENT, name)
+        return self._intervene(EVENT, noted_event_of(self.world, text, self._event))
 
     def run(
         self, policy: Policy | Actions, ticks: int | None = None, *, watch: Callable[[Self], None] | None = None

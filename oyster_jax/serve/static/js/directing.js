@@ -6,13 +6,13 @@ import { Signal } from "./signal.js";
 export class Directing {
   /** @param {readonly string[]} events names of what can happen. */
   constructor(events) {
-    /** @type {Signal<string>} what shall happen with the next tick, by its name. */
+    /** @type {Signal<string>} what shall happen with the next tick, by its name or in words. */
     this.told = new Signal();
     this._line = element("input", {
       type: "text",
       id: "event",
       autocomplete: "off",
-      maxLength: 64,
+      maxLength: 300,
       placeholder: events.length ? written(events[0]) : "",
     });
     this._line.setAttribute("list", "events");
@@ -34,10 +34,10 @@ export class Directing {
   /** @param {Event} event */
   _submit(event) {
     event.preventDefault();
-    const name = this._line.value.trim().toLowerCase().replaceAll(/\s+/g, "_");
-    if (!name) return;
+    const said = this._line.value.trim();
+    if (!said) return;
     this._line.value = "";
-    this.told.tell(name);
+    this.told.tell(said);
   }
 }
 
