@@ -34,6 +34,8 @@ class Config:
     """Tick of an episode at which its context begins."""
     episodes: int = 3
     """How many episodes to show."""
+    actions: tuple[str, ...] = ACTIONS
+    """What is done from one and the same place, a row each."""
 
 
 def rollout_rows(world: World, dataset: EpisodeDataset, index: int, start: int) -> list[np.ndarray]:
@@ -45,12 +47,14 @@ def rollout_rows(world: World, dataset: EpisodeDataset, index: int, start: int) 
     return [frames[CONTEXT::EVERY], np.asarray(drawn)[::EVERY]]
 
 
-def action_rows(world: World, dataset: EpisodeDataset, index: int, start: int) -> list[np.ndarray]:
-    """Returns a row for each script of `ACTIONS`, all from one state; the first frame is that state's."""
+def action_rows(
+    world: World, dataset: EpisodeDataset, index: int, start: int, scripts: tuple[str, ...]
+) -> list[np.ndarray]:
+    """Returns a row for each script, all from one state; the first frame is that state's."""
     window = dataset.window(index, start, CONTEXT, ("frames", "actions"))
     state = world.encode(window["frames"], window["actions"][:-1])
     first = np.asarray(world.render(state))[None]
-    return [np.concatenate([first, world.rollout(state, script)[1][1::EVERY]]) for script in ACTIONS]
+    return [np.concatenate([first, world.rollout(state, script)[1][1::EVERY]]) for script in scripts]
 
 
 def main(config: Config) -> None:
@@ -59,7 +63,8 @@ def main(config: Config) -> None:
     long = np.flatnonzero(dataset.lengths >= config.start + CONTEXT + TICKS + 1)[: config.episodes]
     rows = itertools.chain.from_iterable(rollout_rows(world, dataset, int(index), config.start) for index in long)
     write_image(config.world / "rollout.png", contact_sheet(list(rows)))
-    write_image(config.world / "actions.png", contact_sheet(action_rows(world, dataset, int(long[0]), config.start)))
+    futures = action_rows(world, dataset, int(long[0]), config.start, config.actions)
+    write_image(config.world / "actions.png", contact_sheet(futures))
     print(f"Wrote {config.world / 'rollout.png'} and {config.world / 'actions.png'}.")
 
 

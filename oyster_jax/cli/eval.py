@@ -177,6 +177,7 @@ def _suite(config: Config, world: "World") -> "Suite":
         probe=lambda: probe(world, _bar),
         source=source,
         judge=judge,
+        words=world.words,
         windows=windows,
         context=config.context,
         seed=config.seed,

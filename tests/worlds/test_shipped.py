@@ -31,6 +31,7 @@ def test_a_shipped_world_loads_steps_and_says_what_it_is(folder: Path) -> None:
     assert world.record["digest"][:23] in card, "the card speaks of other weights"
 
 
-def test_coinrun_is_shipped_with_the_configuration_that_made_it() -> None:
-    world = oyster_jax.load("coinrun")
-    assert world.model == load_experiment(ROOT / "configs" / "coinrun_nano.py").network
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
+def test_a_world_is_shipped_with_the_configuration_that_made_it(folder: Path) -> None:
+    world = oyster_jax.load(folder.name)
+    assert world.model == load_experiment(ROOT / "configs" / f"{folder.name}_nano.py").network
