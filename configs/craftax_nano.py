@@ -1,15 +1,25 @@
-"""Craftax-Classic with its structure, on two CPU cores: frames, tiles, entities and quantities in one latent.
+"""Craftax-Classic with its structure and its words, on two CPU cores: the world that ships as `craftax`.
 
     oyster train configs/craftax_nano.py
-    .venv/bin/python tools/structure_figures.py configs/craftax_nano.py RUN --data TRAINING --held-out HELD_OUT
+    oyster eval --world craftax --quick
 
-Not trained to its end yet. After 105 steps of 32 frames of the tokenizer (100,000 recorded frames; 62 s of CPU time,
-compiling included), on 512 moments of held-out levels, told by latents of frames alone and of structure alone:
+Cost on two cores of a Xeon (AMX), beside much other work: recording 4 minutes, tokenizer 19, latents 2, dynamics 40,
+self-rollouts 14, words 14. Expected of `oyster eval --quick`: PSNR 25.4 dB after 1 tick (copy-last-frame + 5.6),
+tokenizer 38.9 dB, tiles and creatures told and drawn above 99 %, 84 % of collected and made things counted right, 56 %
+of events and 94 % of facts of unseen combinations come true. The card has all of them.
 
-| | tiles | creatures, F1 | error of place | quantities shown |
+What was tried on the way, counted right after collecting, after making tools, and events that came about (32 and 24
+moments a kind):
+
+| dynamics | steps | collecting | tools | events |
 |---|---|---|---|---|
-| frames | 96.5 % | 0.558 | 0.20 tiles | 100 % |
-| structure | 98.2 % | 0.545 | 0.21 tiles | 100 % |
+| errors weighted by signal level (ramp 0.9), no level zero, all tokens alike | 1,020 | 6 % | 19 % | 27 % |
+| half of the levels zero, no ramp, tokens weighted (`EmphasisConfig`) | 300 | 67 % | 50 % | 54 % |
+| the same | 1,500 | 92 % | 92 % | 50 % |
+| and self-rollouts of 8 ticks, creatures weighted 16 | 400 more | 90 % | 88 % | 56 % |
+
+A token a tile (merge 1, 128 features) trained at 80 frames/s where nine tiles a token (merge 3, 256 features) did at
+250, and had a loss of 0.32 after two minutes where the other had 0.18.
 """
 
 import dataclasses
