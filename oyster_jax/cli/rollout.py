@@ -115,8 +115,9 @@ def _check(config: Config) -> None:
             "--compare needs a truth, and there is one only under the actions of a recording: give --prompt-dir, "
             "and neither --actions nor --policy."
         )
-    if config.prompt_dir is not None and not _beginning(config).dreamt:
-        raise UsageError("--prompt-dir says where the world begins; leave out --entities, --prompt and --image.")
+    begins = [f"--{name}" for name in ("entities", "prompt", "image") if getattr(config, name) is not None]
+    if config.prompt_dir is not None and begins:
+        raise UsageError(f"--prompt-dir and {begins[0]} both say where the world begins; give one of them.")
     if config.edit is not None:
         document(config.edit)  # What is wrong with the file is told before anything is simulated.
     if config.edit_at and config.edit is None:

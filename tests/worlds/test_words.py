@@ -156,5 +156,5 @@ def test_a_clip_begins_from_a_sentence(place, world, tmp_path, capsys):
         np.testing.assert_array_equal(clip["before"][0], world.render(world.encode(entities=scene.document)))
     with pytest.raises(UsageError, match="no word that this world knows"):
         main(Config(world=str(place / "world"), prompt="xyzzy", out=out))
-    with pytest.raises(UsageError, match="--prompt-dir says where the world begins"):
+    with pytest.raises(UsageError, match="--prompt-dir and --prompt both say where"):
         main(Config(world=str(place / "world"), prompt="a cow", prompt_dir=tmp_path, out=out))
