@@ -9,6 +9,8 @@ from oyster_jax.cli.errors import UsageError
 from oyster_jax.worlds.errors import WorldError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from oyster_jax.client import Client
     from oyster_jax.core.state import WorldState
     from oyster_jax.worlds.world import World
@@ -72,22 +74,35 @@ class Beginning:
         if self.image is not None:
             return _shown(world, self.image, seed)
         scene = self.scene(world, seed)
-        if scene is None:
-            return world.reset(seed)
+        return world.reset(seed) if scene is None else self._encoded(world, scene, seed)
+
+    def _encoded(self, world: "World", scene: dict[str, Any], seed: int) -> "WorldState":
         try:
             return world.encode(entities=scene, seed=seed)
         except WorldError as error:
             raise (UsageError(str(error)) if self.entities is None else named(self.entities, error)) from error
 
-    def session(self, client: "Client", world: "World", seed: int) -> str:
-        """Begins a session at a server; returns its id.
+    def checked(self, world: "World", seed: int) -> dict[str, Any] | None:
+        """Returns the same as `scene`, having made sure that the world can begin so, from a picture too.
 
         Raises:
-          UsageError, ClientError: the world, or the server, will not.
+          UsageError: it cannot.
+        """
+        if self.image is not None:
+            _frame(world, self.image)
+        if (scene := self.scene(world, seed)) is not None:
+            self._encoded(world, scene, seed)
+        return scene
+
+    def session(self, client: "Client", scene: dict[str, Any] | None, seed: int) -> str:
+        """Begins a session at a server, from a picture or else from what `scene` returned; returns its id.
+
+        Raises:
+          ClientError: the server will not.
         """
         name = client.worlds()[0]["name"]
         if self.image is None:
-            return client.create(name, seed=seed, entities=self.scene(world, seed))["id"]
+            return client.create(name, seed=seed, entities=scene)["id"]
         upload = client.upload(name, _bytes(self.image), f"image/{_kind(self.image)}")
         print(upload["sentence"], flush=True)
         return client.create(name, image=upload["id"])["id"]
@@ -95,23 +110,27 @@ class Beginning:
 
 def _shown(world: "World", path: Path, seed: int) -> "WorldState":
     """Returns the state of a world that was shown a picture, of which the middle is taken, in the size of a frame."""
-    import numpy as np
-
-    from oyster_jax.data.errors import DatasetError
-    from oyster_jax.data.pictures import fitted
     from oyster_jax.worlds.familiarity import Familiarity, picture_psnr
 
-    height, width, _ = world.spec.frame.shape
-    try:
-        frame = fitted(_bytes(path), height, width)
-    except DatasetError as error:
-        raise UsageError(f"{path}: {error}") from error
+    frame = _frame(world, path)
     state = world.encode(frame[None], (), seed)
     dreamt = world.render(world.reset(seed))
     usual = picture_psnr(dreamt, world.render(world.encode(dreamt[None], (), seed)))
-    psnr = picture_psnr(np.asarray(frame), world.render(state))
+    psnr = picture_psnr(frame, world.render(state))
     print(Familiarity.of(world.record, usual).verdict(psnr)[1], flush=True)
     return state
+
+
+def _frame(world: "World", path: Path) -> "np.ndarray":
+    """Returns the middle of a picture in the size of a world's frames."""
+    from oyster_jax.data.errors import DatasetError
+    from oyster_jax.data.pictures import fitted
+
+    height, width, _ = world.spec.frame.shape
+    try:
+        return fitted(_bytes(path), height, width)
+    except DatasetError as error:
+        raise UsageError(f"{path}: {error}") from error
 
 
 def _bytes(path: Path) -> bytes:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from oyster_jax.data.dataset import EpisodeDataset
+    from oyster_jax.data.record import RecordConfig
     from oyster_jax.evaluate.suite import Report
     from oyster_jax.models.tile_probe import ProbeConfig
     from oyster_jax.typing import Params
@@ -23,11 +24,9 @@ def held_out(world: "World", report: "Report") -> "EpisodeDataset":
     Raises:
       DatasetError: it is not known what the world learned from, or the simulator is not installed.
     """
-    from oyster_jax.evaluate.held_out import cache_home, held_out_data, held_out_recording
+    from oyster_jax.evaluate.held_out import held_out_recording
 
-    request = held_out_recording(world.record["training"])
-    with report("recording held-out levels", "frames") as progress:
-        return held_out_data(request, cache_home() / "held-out", lambda done: progress(done, request.frames))
+    return _recorded(held_out_recording(world.record["training"]), "held-out", "recording held-out levels", report)
 
 
 def eventful(world: "World", report: "Report") -> "EpisodeDataset":
@@ -38,15 +37,14 @@ def eventful(world: "World", report: "Report") -> "EpisodeDataset":
     """
     from oyster_jax.data.errors import DatasetError
     from oyster_jax.data.sources.craftax import Craftax
-    from oyster_jax.evaluate.held_out import cache_home, held_out_data, held_out_recording
+    from oyster_jax.evaluate.held_out import held_out_recording
 
     request = held_out_recording(world.record["training"])
     if not isinstance(request.source, Craftax):
         raise DatasetError(f"Nothing can be made to happen in {request.source.name} beside what actions do.")
     source = dataclasses.replace(request.source, events=EVENTFUL)
     request = dataclasses.replace(request, source=source, frames=EVENTFUL_FRAMES)
-    with report("recording events", "frames") as progress:
-        return held_out_data(request, cache_home() / "held-out", lambda done: progress(done, request.frames))
+    return _recorded(request, "held-out", "recording events", report)
 
 
 def probe(world: "World", report: "Report") -> "tuple[ProbeConfig, Params]":
@@ -59,7 +57,7 @@ def probe(world: "World", report: "Report") -> "tuple[ProbeConfig, Params]":
     import json
 
     from oyster_jax.data.errors import DatasetError
-    from oyster_jax.evaluate.held_out import cache_home, held_out_data, held_out_recording
+    from oyster_jax.evaluate.held_out import cache_home, held_out_recording
     from oyster_jax.models.tile_probe import ProbeConfig
     from oyster_jax.train.config import TrainConfig
     from oyster_jax.train.loop import fit
@@ -71,11 +69,18 @@ def probe(world: "World", report: "Report") -> "tuple[ProbeConfig, Params]":
         raise DatasetError(f"The world '{world.name}' does not tell what is in its frames.")
     held = held_out_recording(world.record["training"])
     request = dataclasses.replace(held, frames=PROBE_FRAMES, levels=(0, held.levels[0]), seed=PROBE_SEED)
-    with report("recording for the probe", "frames") as progress:
-        data = held_out_data(request, cache_home() / "probes" / "data", lambda done: progress(done, request.frames))
+    data = _recorded(request, "probes/data", "recording for the probe", report)
     config = ProbeConfig(structure=structure, side=world.model.tokenizer.patch)
     optimizer = OptimizerConfig(learning_rate=2e-3, warmup=20, decay=0.4)
     training = TrainConfig(steps=PROBE_STEPS, batch=64, window=1, average_decay=0.98, optimizer=optimizer)
     described = json.dumps([dataclasses.asdict(part) for part in (config, training, request)], sort_keys=True)
     folder = cache_home() / "probes" / hashlib.sha256(described.encode()).hexdigest()[:12]
     return config, fit(probe_stage(config, training, data, PROBE_SEED), training, folder, PROBE_SEED).average
+
+
+def _recorded(request: "RecordConfig", place: str, what: str, report: "Report") -> "EpisodeDataset":
+    """Returns a recording from a folder of the cache, made first where it is not there."""
+    from oyster_jax.evaluate.held_out import cache_home, held_out_data
+
+    with report(what, "frames") as progress:
+        return held_out_data(request, cache_home() / place, lambda done: progress(done, request.frames))

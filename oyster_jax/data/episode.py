@@ -24,6 +24,9 @@ ARRAYS: dict[str, tuple[str, int]] = {
     "events": ("int32", 1),
 }
 
+#: Those that hold what is in the frames, where that is known.
+STRUCTURE = ("entities", "entity_mask", "tiles", "quantities")
+
 #: What every episode holds; the other arrays are optional.
 REQUIRED = ("actions", "rewards", "terminals")
 

@@ -9,10 +9,8 @@ from jaxtyping import Int32
 from oyster_jax.core.facts import Moments, places
 from oyster_jax.core.spec import WorldSpec
 from oyster_jax.data.dataset import EpisodeDataset
+from oyster_jax.data.episode import STRUCTURE
 from oyster_jax.data.errors import DatasetError
-
-#: The arrays of an episode that hold its structure.
-STRUCTURE = ("tiles", "entities", "entity_mask", "quantities")
 
 #: Fields of the agent that say how it stands.
 POSE = ("facing_x", "facing_y")

@@ -17,7 +17,7 @@ from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.evaluate.batch import begin, window_keys
 from oyster_jax.evaluate.chunks import Progress, padded_chunks
-from oyster_jax.evaluate.windows import Windows, check_dataset, read_windows
+from oyster_jax.evaluate.windows import Windows, check_dataset, draw_windows, read_windows
 from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.typing import Array, Params
 
@@ -109,7 +109,7 @@ def _told(model: WorldNetwork, params: Params, states: Any, actions: Array) -> A
 def _changes(
     dataset: EpisodeDataset, columns: np.ndarray, names: np.ndarray, moments: int, context: int, seed: int
 ) -> tuple[Windows, list[str]]:
-    """Draws moments of every kind; a tick at which several kinds of change meet counts for the first quantity's."""
+    """Draws moments of every kind; a tick at which several kinds of change meet counts for the last quantity's."""
     places: dict[str, list[tuple[int, int]]] = {}
     for episode, length in enumerate(dataset.lengths.tolist()):
         counted = np.round(dataset.window(episode, 0, length, ("quantities",))["quantities"][:, columns])
@@ -121,13 +121,6 @@ def _changes(
             column = np.flatnonzero(difference[tick])[-1]
             kind = kind_of(str(names[column]), bool(difference[tick, column] > 0))
             places.setdefault(kind, []).append((episode, int(tick)))
-    generator = np.random.default_rng(seed)
-    drawn, kinds = [], []
-    for kind, there in sorted(places.items()):
-        for index in generator.permutation(len(there))[:moments]:
-            drawn.append(there[index])
-            kinds.append(kind)
-    if not drawn:
+    if not places:
         raise DatasetError(f"No quantity changes in {dataset.folder}; record more.")
-    episodes, ticks = np.array(drawn, np.int32).T
-    return Windows(episodes=episodes, starts=ticks - (context - 1)), kinds
+    return draw_windows(dict(sorted(places.items())), moments, context, seed)

@@ -17,11 +17,12 @@ import numpy as np
 from oyster_jax.core.observation import Observation
 from oyster_jax.core.rollout import rollout
 from oyster_jax.data.dataset import EpisodeDataset
+from oyster_jax.data.episode import STRUCTURE
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.sources.craftax_events import Scene, shows
 from oyster_jax.evaluate.batch import begin, window_keys
 from oyster_jax.evaluate.chunks import Progress, padded_chunks
-from oyster_jax.evaluate.windows import Windows, check_dataset, read_windows
+from oyster_jax.evaluate.windows import Windows, check_dataset, draw_windows, read_windows
 from oyster_jax.models import structure
 from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.typing import Array, Params
@@ -32,10 +33,10 @@ TICKS = 8
 #: Moments that are simulated in one call.
 CHUNK = 16
 
-#: Tiles that an event itself changes, one unless named here: where arrows fall, and where it only gets dark.
+#: Tiles that an event itself changes, one unless named here.
 OWN_TILES = {"arrows_rain": 3}
 
-_ARRAYS = ("frames", "actions", "entities", "entity_mask", "tiles", "quantities")
+_ARRAYS = ("frames", "actions", *STRUCTURE)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,24 +95,18 @@ def event_figures(
 
 def _happened(dataset: EpisodeDataset, count: int, moments: int, context: int, seed: int) -> tuple[Windows, np.ndarray]:
     """Draws moments of every event that leave room for what comes before and after."""
-    places: list[list[tuple[int, int]]] = [[] for _ in range(count + 1)]
+    places: dict[int, list[tuple[int, int]]] = {event: [] for event in range(1, count + 1)}
     for episode, length in enumerate(dataset.lengths.tolist()):
         happened = dataset.window(episode, 0, length, ("events",))["events"]
         for tick in np.flatnonzero(happened):
             if context - 1 <= tick < length - TICKS:
-                places[happened[tick]].append((episode, int(tick)))
-    generator = np.random.default_rng(seed)
-    drawn, ids = [], []
-    for event, there in enumerate(places):
-        for index in generator.permutation(len(there))[:moments]:
-            drawn.append(there[index])
-            ids.append(event)
-    if not drawn:
+                places[int(happened[tick])].append((episode, int(tick)))
+    windows, ids = draw_windows(places, moments, context, seed)
+    if not ids:
         raise DatasetError(
             f"No event of {dataset.folder} has {context} frames before it and {TICKS} after; record more."
         )
-    episodes, ticks = np.array(drawn, np.int32).T
-    return Windows(episodes=episodes, starts=ticks - (context - 1)), np.array(ids, np.int32)
+    return windows, np.array(ids, np.int32)
 
 
 def _tried(

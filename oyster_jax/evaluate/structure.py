@@ -13,6 +13,7 @@ import numpy as np
 
 from oyster_jax.core.observation import Observation
 from oyster_jax.data.dataset import EpisodeDataset
+from oyster_jax.data.episode import STRUCTURE
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.models import structure, tile_probe, tokenizer
 from oyster_jax.models.structure import StructureConfig
@@ -23,7 +24,7 @@ from oyster_jax.typing import Array, Params
 #: Moments that are measured in one call.
 BATCH = 64
 
-_ARRAYS = ("frames", "entities", "entity_mask", "tiles", "quantities")
+_ARRAYS = ("frames", *STRUCTURE)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Which stretches of held-out recordings a world is tried on."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Int32, Int64, Integer
@@ -88,6 +89,30 @@ def choose_windows(
     episodes = np.searchsorted(ends, chosen, side="right")
     starts = chosen - (ends - places)[episodes]
     return Windows(episodes=episodes.astype(np.int32), starts=starts.astype(np.int32))
+
+
+def draw_windows[Kind](
+    places: Mapping[Kind, Sequence[tuple[int, int]]], most: int, context: int, seed: int
+) -> tuple[Windows, list[Kind]]:
+    """Draws windows that have their last frame of context at given places, at most so many of each kind.
+
+    Args:
+      places: episodes and ticks by kind; kinds are gone through in this order.
+      most: windows of a kind.
+      context: frames up to the tick of a place, it included.
+      seed: the same seed draws the same windows.
+
+    Returns:
+      The windows and the kind of each; none where there are no places.
+    """
+    generator = np.random.default_rng(seed)
+    drawn, kinds = [], []
+    for kind, there in places.items():
+        for index in generator.permutation(len(there))[:most]:
+            drawn.append(there[index])
+            kinds.append(kind)
+    episodes, ticks = np.array(drawn, np.int32).reshape(-1, 2).T
+    return Windows(episodes=episodes, starts=ticks - (context - 1)), kinds
 
 
 def read_windows(

@@ -51,7 +51,7 @@ class Uploads:
         self._pool, self._limits = pool, limits
         self._pictures: collections.OrderedDict[str, Picture] = collections.OrderedDict()
         self._decoding = asyncio.Semaphore(2)
-        self._usual: dict[str, Familiarity] = {}
+        self._bounds: dict[str, Familiarity] = {}
 
     async def add(self, owner: Owner, stage: Stage, data: bytes) -> Upload:
         """Takes a file.
@@ -60,16 +60,16 @@ class Uploads:
           Refusal: it is no picture, or too large a one.
         """
         frame = await self._decoded(stage, data)
-        shown, usual = await asyncio.get_running_loop().run_in_executor(self._pool, self._seen, stage, frame)
+        shown, bounds = await asyncio.get_running_loop().run_in_executor(self._pool, self._seen, stage, frame)
         identity, psnr = secrets.token_hex(8), picture_psnr(frame, shown)
-        verdict, sentence = usual.verdict(psnr)
+        verdict, sentence = bounds.verdict(psnr)
         about = Upload(
             id=identity,
             world=stage.name,
             picture=f"/v1/uploads/{identity}/picture.png",
             shown=f"/v1/uploads/{identity}/shown.png",
             psnr=round(psnr, 2),
-            usual=round(usual.usual, 2),
+            usual=round(bounds.usual, 2),
             verdict=verdict,
             sentence=sentence,
         )
@@ -112,10 +112,10 @@ class Uploads:
 
     def _seen(self, stage: Stage, frame: np.ndarray) -> tuple[np.ndarray, Familiarity]:
         """Returns what the world makes of a frame, and how well it shows what it knows."""
-        if stage.name not in self._usual:
+        if stage.name not in self._bounds:
             known = [moment.frames[-1] for moment in stage.moments.values()] or [
                 stage.world.render(stage.world.reset(seed)) for seed in range(4)
             ]
             usual = float(np.median([picture_psnr(own, stage.as_shown(own)) for own in known]))
-            self._usual[stage.name] = Familiarity.of(stage.world.record, usual)
-        return stage.as_shown(frame), self._usual[stage.name]
+            self._bounds[stage.name] = Familiarity.of(stage.world.record, usual)
+        return stage.as_shown(frame), self._bounds[stage.name]

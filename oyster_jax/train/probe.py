@@ -7,13 +7,14 @@ import jax.numpy as jnp
 import optax
 
 from oyster_jax.data.dataset import EpisodeDataset
+from oyster_jax.data.episode import STRUCTURE
 from oyster_jax.data.loader import WindowConfig, windows
 from oyster_jax.models import structure, tile_probe
 from oyster_jax.models.tile_probe import ProbeConfig
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.loop import BatchIterator, Stage
 from oyster_jax.train.step import Batch
-from oyster_jax.train.structure import STRUCTURE, moments_of
+from oyster_jax.train.structure import moments_of
 from oyster_jax.typing import Array, Params, PRNGKey
 
 

@@ -13,9 +13,6 @@ from oyster_jax.models import structure
 from oyster_jax.models.structure import Cells, StructureConfig
 from oyster_jax.typing import Array, PRNGKey
 
-#: The arrays of an episode that hold its structure.
-STRUCTURE = ("entities", "entity_mask", "tiles", "quantities")
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StructureLossConfig:

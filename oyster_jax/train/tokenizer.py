@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from oyster_jax.core.observation import Observation
 from oyster_jax.data.dataset import EpisodeDataset
+from oyster_jax.data.episode import STRUCTURE
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.loader import WindowConfig, windows
 from oyster_jax.frames import contact_sheet, write_image
@@ -17,7 +18,7 @@ from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.loop import BatchIterator, Stage
 from oyster_jax.train.step import Batch
-from oyster_jax.train.structure import STRUCTURE, StructureLossConfig, moments_of, reading_loss, shown_parts
+from oyster_jax.train.structure import StructureLossConfig, moments_of, reading_loss, shown_parts
 from oyster_jax.typing import Array, Params, PRNGKey
 
 

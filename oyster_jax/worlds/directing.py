@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from oyster_jax.worlds.errors import WorldError
-from oyster_jax.worlds.moderator import Moderator, WordModerator
+from oyster_jax.worlds.moderator import Moderator
 from oyster_jax.worlds.world import World
 
 #: Kinds of what is noted: a sentence that was taken as an event, and one that was not, with the reason.
@@ -16,19 +16,17 @@ def event_of(world: World, text: str, moderator: Moderator | None = None) -> str
     Args:
       world: that is directed.
       text: as in `night_falls`, `night falls` or `it gets dark`.
-      moderator: decides whether a sentence is taken; `WordModerator` unless given.
+      moderator: decides whether a sentence is taken; the world's own unless given.
 
     Raises:
       WorldError: the world knows no such event or no events at all, or the moderator refuses the text.
     """
-    known = world.spec.events
-    if known is None or not world.model.dynamics.events:
-        raise WorldError(f"Nothing can be made to happen in the world '{world.name}', which knows no events.")
+    known = world.events
     if (name := "_".join(text.lower().split())) in known.names:
         return name
     if world.words is None:
         raise WorldError(f"There is no event '{text}' in this world; it knows {', '.join(known.names)}.")
-    decision = (moderator or WordModerator(world.words.unknown)).decide("event", text)
+    decision = (moderator or world.moderator).decide("event", text)
     if not decision.allowed:
         raise WorldError(decision.reason)
     return world.words.understand_event(text)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from oyster_jax.core.rollout import Observe
-from oyster_jax.core.spec import WorldSpec, as_action_ids
+from oyster_jax.core.spec import EventSpec, WorldSpec, as_action_ids
 from oyster_jax.core.state import Status, WorldState
 from oyster_jax.core.tick import Tick, Ticks, compile_tick, compile_ticks
 from oyster_jax.models.world_model import WorldNetwork
@@ -21,9 +21,9 @@ from oyster_jax.session.intervention import EDIT, EVENT
 from oyster_jax.tree import tree_digest
 from oyster_jax.typing import Frame, Params, PRNGKey
 from oyster_jax.worlds.errors import WorldError
+from oyster_jax.worlds.moderator import Moderator, WordModerator
 
 if TYPE_CHECKING:
-    from oyster_jax.worlds.moderator import Moderator
     from oyster_jax.worlds.session import Session
     from oyster_jax.worlds.words import Scene, Words
 
@@ -104,22 +104,20 @@ class World:
             return self.encode(entities=scene.document, seed=seed)
         return self._reset(self.params, jax.random.key(seed) if key is None else key)
 
-    def imagine(self, prompt: str, seed: int = 0, *, moderator: "Moderator | None" = None) -> "Scene":
+    def imagine(self, prompt: str, seed: int = 0, *, moderator: Moderator | None = None) -> "Scene":
         """Returns a scene drawn from a sentence; `encode(entities=scene.document)` makes a living world of it.
 
         Args:
           prompt: the sentence.
           seed: of what is not said.
-          moderator: decides whether the sentence is taken; `worlds.moderator.WordModerator` unless given.
+          moderator: decides whether the sentence is taken; the world's own unless given.
 
         Raises:
           WorldError: the world knows no words, or nothing of the sentence, or the moderator refuses it.
         """
-        from oyster_jax.worlds.moderator import WordModerator
-
         if self.words is None:
             raise WorldError(f"The world '{self.name}' has learned no words; begin from a seed, frames or entities.")
-        decision = (moderator or WordModerator(self.words.unknown)).decide("prompt", prompt)
+        decision = (moderator or self.moderator).decide("prompt", prompt)
         if not decision.allowed:
             raise WorldError(decision.reason)
         return self.words.draw(prompt, seed)
@@ -272,6 +270,19 @@ class World:
             raise WorldError(f"The world '{self.name}' knows frames only, and cannot tell what is in them.")
         return described(self.spec, config, jax.device_get(self._told(self.params, state)))
 
+    @property
+    def events(self) -> EventSpec:
+        """What can be made to happen; raises a `WorldError` where nothing can."""
+        if self.spec.events is None or not self.model.dynamics.events:
+            raise WorldError(f"Nothing can be made to happen in the world '{self.name}', which knows no events.")
+        return self.spec.events
+
+    @functools.cached_property
+    def moderator(self) -> Moderator:
+        """Decides over what a world with words is told; reads its list of blocked words once."""
+        assert self.words is not None, "only a world with words is told anything in sentences"
+        return WordModerator(self.words.unknown)
+
     def edit(self, state: WorldState, document: Mapping[str, Any]) -> WorldState:
         """Returns the state with what a document says changed, and nothing else: the past stays as it was.
 
@@ -296,10 +307,8 @@ class World:
         Raises:
           WorldError: there is no such event, or nothing can be made to happen in this world.
         """
-        if self.spec.events is None or not self.model.dynamics.events:
-            raise WorldError(f"Nothing can be made to happen in the world '{self.name}', which knows no events.")
         try:
-            return self.model.with_event(state, self.spec.events.parse(name))
+            return self.model.with_event(state, self.events.parse(name))
         except ValueError as error:
             raise WorldError(str(error)) from error
 
