@@ -42,7 +42,7 @@ from oyster_jax.train.words import WordsTraining
 
 def get_config() -> ExperimentConfig:
     """Returns the experiment."""
-    source = Craftax(events=0.06)
+    source = Craftax(events=0.2)
     spec = source.spec
     tokenizer, dynamics = preset("nano")
     # A patch is a tile.
@@ -50,13 +50,13 @@ def get_config() -> ExperimentConfig:
     tokenizer = dataclasses.replace(tokenizer, height=63, width=63, patch=7, features=128, heads=2, structure=structure)
     dynamics = dataclasses.replace(
         dynamics, tokens=tokenizer.tokens, columns=tokenizer.columns, merge=3,
-        actions=spec.action.count, events=len(craftax_events.EVENTS.names), head_depth=2,
+        actions=spec.action.count, events=len(craftax_events.EVENTS.names), head_depth=3, posterior=True,
     )  # fmt: skip
     return ExperimentConfig(
         name="craftax_nano",
         seed=0,
         recording=RecordConfig(
-            source=source, frames=240_000, levels=(0, 200_000), seed=1, policy="scripted*5,explore*3,sticky,random"
+            source=source, frames=320_000, levels=(0, 200_000), seed=1, policy="scripted*5,explore*3,sticky,random"
         ),
         tokenizer=tokenizer,
         tokenizer_loss=TokenizerLossConfig(noise=0.05),
@@ -69,7 +69,9 @@ def get_config() -> ExperimentConfig:
         ),
         dynamics=dynamics,
         dynamics_loss=DynamicsLossConfig(
-            objective=ObjectiveConfig(ramp=0.0, zero=0.5, bootstrap=0.125), emphasis=EmphasisConfig()
+            objective=ObjectiveConfig(ramp=0.0, zero=0.35, bootstrap=0.125),
+            emphasis=EmphasisConfig(events=4.0),
+            event_dropout=0.15,
         ),
         dynamics_training=TrainConfig(
             steps=1500,

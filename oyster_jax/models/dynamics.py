@@ -46,6 +46,8 @@ class DynamicsConfig:
       groups: groups of trunk layers.
       space_layers: layers of space attention in a group, 1 or 2: before the time attention, and after.
       head_depth: layers of the denoiser head.
+      posterior: the head says how sure it is of each feature of the next latent, and what the noisy one tells is
+        weighed against that; see `posterior_mean`. Without it the head hardly looks at the noisy one.
       registers: tokens without a place.
       window: ticks that time attention sees, the present one included.
       memory_heads: independent associative memories a group; none switches the memory off.
@@ -67,6 +69,7 @@ class DynamicsConfig:
     groups: int = 2
     space_layers: int = 2
     head_depth: int = 2
+    posterior: bool = False
     registers: int = 4
     window: int = 16
     memory_heads: int = 4
@@ -183,6 +186,7 @@ class Dynamics(nnx.Module):
             lambda rngs: ParallelBlock(width, config.heads, rngs=rngs), config.head_depth, rngs=rngs
         )
         self.out = Dense(width, inputs, rngs=rngs, scale=0.0, bias=True)
+        self.spread = Dense(width, inputs, rngs=rngs, scale=0.0, bias=True) if config.posterior else None
         self.readouts = Heads(config.readouts, width, config.merge, config.columns, rngs=rngs)
         mapped, seeing = config.map is not None, config.map is not None and config.camera is not None
         self.embed_motion = Dense(motion_features(), width, rngs=rngs) if mapped else None
@@ -251,6 +255,9 @@ class Dynamics(nnx.Module):
 
         With a map, `draft` is what it shows of the next frame (see `spatial_map.draft`), by default nothing.
         """
+        if self.spread is not None:
+            # The trunk's residual stream has grown tens of times as large as what is added here.
+            features = rms_norm(features)
         x = self.embed_noisy(self._merged(noisy).astype(self.dtype)).astype(jnp.float32)
         if draft is not None and self.embed_draft is not None:
             x = x + self.embed_draft(self._merged(draft).astype(self.dtype)).astype(jnp.float32)
@@ -258,9 +265,14 @@ class Dynamics(nnx.Module):
         places = self.config.coarse
         x = jnp.concatenate([features[..., :places, :] + x, features[..., places:, :]], axis=-2)
         x, _ = self.head(x, lambda block, x, _: (block(x, dtype=self.dtype), None))
-        out = self.out(rms_norm(x[..., :places, :]).astype(self.dtype)).astype(jnp.float32)
-        out = split_tokens(out, self.config.merge, self.config.columns // self.config.merge)
-        return out if draft is None else out + draft[..., : self.config.channels]
+        x = rms_norm(x[..., :places, :]).astype(self.dtype)
+        mean = self._split(self.out(x))
+        if draft is not None:
+            mean = mean + draft[..., : self.config.channels]
+        return mean if self.spread is None else posterior_mean(mean, self._split(self.spread(x)), noisy, signal)
+
+    def _split(self, out: Array) -> Array:
+        return split_tokens(out.astype(jnp.float32), self.config.merge, self.config.columns // self.config.merge)
 
     def camera_motion(
         self, features: Float[Array, "*batch slots width"], motion: Float[Array, "*batch 2"]
@@ -281,6 +293,20 @@ class Dynamics(nnx.Module):
 
     def _merged(self, latents: Latents) -> Array:
         return merge_tokens(latents, self.config.merge, self.config.columns)
+
+
+def posterior_mean(mean: Latents, log_variance: Latents, noisy: Latents, signal: Float[Array, "*batch"]) -> Latents:
+    """Returns what a clean latent is expected to be, after a noisy one of it at level `signal` was seen.
+
+    Bayes' rule for `clean ~ N(mean, variance)` and `noisy = signal · clean + (1 - signal) · noise`: with nothing but
+    noise it is the mean, near the data it is the noisy latent, and in between it depends on how sure the mean was. The
+    skip connection of arXiv 2206.00364 has one variance for all features of all data; here the network says it.
+    """
+    signal = signal.reshape(signal.shape + (1,) * (mean.ndim - signal.ndim))
+    # Bounds far beyond what latents within [-1, 1] can need keep 0 / 0 and ∞ · 0 away.
+    precision = jnp.exp(-jnp.clip(log_variance, -8.0, 8.0))
+    gain = signal / (jnp.square(signal) + jnp.square(1 - signal) * precision)
+    return mean + gain * (noisy - signal * mean)
 
 
 def init(config: DynamicsConfig, key: PRNGKey) -> Params:

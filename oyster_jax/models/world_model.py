@@ -244,8 +244,9 @@ class WorldNetwork:
         # Worlds of frames and actions alone are described, and known by their digest, as before there was any other.
         if self.tokenizer.structure is None:
             del data["tokenizer"]["structure"]
-        if not self.dynamics.events:
-            del data["dynamics"]["events"]
+        for name in ("events", "posterior"):
+            if not data["dynamics"][name]:
+                del data["dynamics"][name]
         return data
 
     @classmethod

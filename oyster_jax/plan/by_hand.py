@@ -18,8 +18,9 @@ def matrices(config: DynamicsConfig) -> int:
     # Query and out; keys and values, and two gates a head.
     of_memory = 2 * width * memory + width * (2 * memory + 2 * config.memory_heads)
     levels = 3 * 16 * width
+    ends = (5 if config.posterior else 4) * inputs * width
     # Queries, keys, values and four widths of hidden features in; one and four out.
-    return layers(config) * 12 * width**2 + config.groups * of_memory + levels + 4 * inputs * width + 2 * width
+    return layers(config) * 12 * width**2 + config.groups * of_memory + levels + ends + 2 * width
 
 
 def layers(config: DynamicsConfig) -> int:
@@ -31,7 +32,8 @@ def others(config: DynamicsConfig) -> int:
     """Returns how many numbers are in its biases, places and embeddings."""
     width, inputs = config.features, config.channels * config.merge**2
     rows = 1 + config.coarse + config.registers + config.actions + 2
-    return rows * width + inputs + 2 + config.groups * 2 * config.memory_heads
+    said = (2 if config.posterior else 1) * inputs
+    return rows * width + said + 2 + config.groups * 2 * config.memory_heads
 
 
 def tokenizer(config: TokenizerConfig) -> int:

@@ -15,6 +15,7 @@ from oyster_jax.diffusion.schedule import draw_levels, mix
 from oyster_jax.models import dynamics, heads
 from oyster_jax.models.dynamics import Dynamics, DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
+from oyster_jax.prng import named_key
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.emphasis import EmphasisConfig, emphasis
 from oyster_jax.train.loop import BatchIterator, Sample, Stage
@@ -36,6 +37,8 @@ class DynamicsLossConfig:
       clean_history: share of windows whose history is left clean.
       ring_dropout: share of batches in which time attention sees fewer ticks, so that the memory must carry.
       action_dropout: share of actions that are hidden ("unlabelled").
+      event_dropout: share of events that are hidden. What comes of them is then not asked for, but afterwards the world
+        goes on from a change that nothing explains, as after an edit.
       dream: weight of generating a frame from nothing.
       outcome: weight of reward and terminal read-outs.
       entities: weight of the entity read-out.
@@ -49,6 +52,7 @@ class DynamicsLossConfig:
     clean_history: float = 0.25
     ring_dropout: float = 0.15
     action_dropout: float = 0.02
+    event_dropout: float = 0.0
     dream: float = 0.2
     outcome: float = 0.05
     entities: float = 0.02
@@ -97,7 +101,8 @@ def dynamics_loss(
         # Noise would hide the fractions of pixels that motion is about.
         next_motion = model.camera(*with_previous(latents if seen is None else seen), motion, batch["actions"])
     still = jax.lax.stop_gradient(next_motion)
-    x = model.tokens(history, previous, actions, level, motion, still, batch.get("events"))
+    events, known = shown_events(weights, batch, named_key(key, "events"))
+    x = model.tokens(history, previous, actions, level, motion, still, events)
     features = model.features_of_sequence(x, _window(config, weights, keys["ring"]))
     drafts = batch["drafts"][:, 1:].astype(jnp.float32) if config.map else None
 
@@ -106,7 +111,7 @@ def dynamics_loss(
         return lambda noisy, signal, size: model.denoise(given, noisy, signal, size, draft)
 
     counts = None if weights.emphasis is None else emphasis(weights.emphasis, spec, batch)
-    forcing = jnp.mean(shortcut_loss(weights.objective, denoise, latents[:, 1:], keys["forcing"], counts))
+    forcing = jnp.mean(known * shortcut_loss(weights.objective, denoise, latents[:, 1:], keys["forcing"], counts))
     dream = dream_loss(model, weights.objective, latents, keys["dream"])
     parts = {"forcing": forcing, "dream": dream, **readout_losses(config, spec, model.read(features), batch)}
     loss = forcing + weights.dream * dream + weights.outcome * (parts["reward"] + parts["terminal"])
@@ -121,6 +126,15 @@ def dynamics_loss(
 def with_previous(latents: Float[Array, "batch ticks tokens channels"]) -> tuple[Array, Array]:
     """Returns the latents of each tick and those of the tick before, which are zero at a window's first."""
     return latents, jnp.pad(latents, ((0, 0), (1, 0), (0, 0), (0, 0)))[:, :-1]
+
+
+def shown_events(weights: DynamicsLossConfig, batch: Batch, key: PRNGKey) -> tuple[Array | None, Array]:
+    """Returns the events that the trunk is told of, and 0 for each but the last tick that hides one, 1 for others."""
+    if "events" not in batch:
+        return None, jnp.ones((1, 1))
+    events = batch["events"]
+    hidden = (events > 0) & jax.random.bernoulli(key, weights.event_dropout, events.shape)
+    return jnp.where(hidden, 0, events), 1.0 - hidden[:, :-1].astype(jnp.float32)
 
 
 def noisy_history(weights: DynamicsLossConfig, latents: Array, key: PRNGKey) -> tuple[Array, Array]:
