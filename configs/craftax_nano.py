@@ -74,7 +74,7 @@ def get_config() -> ExperimentConfig:
             event_dropout=0.15,
         ),
         dynamics_training=TrainConfig(
-            steps=1500,
+            steps=3000,
             batch=12,
             window=25,
             average_decay=0.998,

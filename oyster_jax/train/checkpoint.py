@@ -6,6 +6,7 @@ again is cut as the reader wants it, on any number of devices and processes.
 
 import dataclasses
 import json
+import textwrap
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +14,9 @@ import jax
 from orbax.checkpoint import v1 as ocp
 
 from oyster_jax.tree import tree_digest, tree_fingerprint
+
+#: Characters of what Orbax says of a checkpoint that are told.
+_SAID = 200
 
 
 class CheckpointError(RuntimeError):
@@ -73,7 +77,9 @@ class Checkpoints:
                 state = self._orbax.load(found.step, abstract)
                 note = self._orbax.metadata(found.step).custom_metadata
             except Exception as error:  # noqa: BLE001  # Orbax has many kinds for one cause: damaged files
-                failures.append(f"step {found.step} ({type(error).__name__}: {str(error).splitlines()[0]})")
+                # What Orbax says of a state of other shapes is all of them, on one line of pages.
+                said = textwrap.shorten(str(error).splitlines()[0], _SAID, placeholder=" …")
+                failures.append(f"step {found.step} ({type(error).__name__}: {said})")
                 continue
             if not isinstance(note, dict) or not _is_sound(state, str(note.get("digest"))):
                 failures.append(f"step {found.step} (its bytes do not match its digest)")
@@ -81,8 +87,9 @@ class Checkpoints:
             return Restored(state=state, iterator=json.loads(str(note["iterator"])), step=found.step)
         if failures:
             raise CheckpointError(
-                f"No checkpoint in {self.folder} can be used: {'; '.join(failures)}. "
-                "Remove the folder to begin anew, or choose another with --run."
+                f"No checkpoint in {self.folder} can be used: {'; '.join(failures)}. They are damaged, or of networks "
+                "of another size than the experiment has now. Remove the folder to begin anew, or choose another with "
+                "--run."
             )
         return None
 
