@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 #: Each is a module of `evaluate.sections`, in the order in which they are measured and shown.
 SECTIONS = (
-    *("fidelity", "revealed", "frechet", "control", "pictures", "entities", "edits", "events"),
-    *("prompts", "physics", "permanence", "drift", "speed"),
+    *("fidelity", "denoising", "revealed", "frechet", "control", "pictures", "entities", "edits"),
+    *("events", "prompts", "physics", "permanence", "drift", "speed"),
 )
 
 type SectionName = Literal[
     "fidelity",
+    "denoising",
     "revealed",
     "frechet",
     "control",

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from oyster_jax.core.observation import Observation
 from oyster_jax.core.spec import WorldSpec
 from oyster_jax.core.state import Status, WorldState
+from oyster_jax.diffusion.objective import Denoise
 from oyster_jax.diffusion.sampler import sample
 from oyster_jax.models import dynamics, heads, spatial_map, structure, tokenizer
 from oyster_jax.models.camera import CameraConfig
@@ -164,21 +165,12 @@ class WorldNetwork:
 
     def advance(self, params: Params, state: WorldState, action: Action) -> WorldState:
         """Returns the state one tick later; one whose status is NONFINITE stays as it was."""
-        model = dynamics.bind(self.dynamics, params["dynamics"])
         allowed = (action >= 0) & (action < self.spec.action.count)
         taken = jnp.where(allowed, action, self.spec.action.names.index(self.spec.action.idle))
-        noise_level = jnp.float32(self.sampler.history_noise)
-        shown = state.cache.get("frame")
-        features, felt, covered = self._felt(model, state, shown, spatial_map.TOUCH, taken, noise_level)
-        draft = self.draft(params, felt)
+        denoise, felt, covered = self._denoiser(params, state, taken)
         noise = jax.random.normal(tick_key(state.key, state.step, "advance"), state.latent.shape)
         size = 1 / self.sampler.finest if self.sampler.expected and self.sampler.steps == 1 else None
-        latent = sample(
-            lambda noisy, signal, size: model.denoise(features, noisy, signal, size, draft),
-            noise,
-            self.sampler.steps,
-            size=size,
-        )
+        latent = sample(denoise, noise, self.sampler.steps, size=size)
         # Latents live inside tanh; what the sampler adds beyond it is not a frame.
         latent = jnp.clip(latent, -1.0, 1.0)
         status = jnp.where(heads.terminal(felt.readout) > 0.5, Status.TERMINAL, Status.OK)
@@ -186,6 +178,13 @@ class WorldNetwork:
         later = self._shown(params, felt.replace(latent=latent, step=state.step + 1, status=status))
         sound = jnp.all(jnp.isfinite(latent)) & (state.status != Status.NONFINITE)
         return _kept(sound, later, state.replace(status=jnp.int32(Status.NONFINITE)), covered)
+
+    def denoised(
+        self, params: Params, state: WorldState, action: Action, noisy: Latent, signal: Float[Array, ""]
+    ) -> Latent:
+        """Returns what the next latent is expected to be when a noisy one of it, at level `signal`, is known."""
+        denoise, _, _ = self._denoiser(params, state, action)
+        return denoise(noisy, signal, jnp.float32(1 / self.sampler.finest))
 
     def render(self, params: Params, state: WorldState) -> Frame:
         """Returns the frame that the state's latent shows.
@@ -293,6 +292,16 @@ class WorldNetwork:
             readout=jnp.zeros((2 + self.dynamics.tokens * self.dynamics.readouts.place_outputs,)),
             status=jnp.int32(Status.OK),
         )
+
+    def _denoiser(
+        self, params: Params, state: WorldState, action: Action
+    ) -> tuple[Denoise, WorldState, spatial_map.Patch | None]:
+        """Returns what the next latent is drawn with, and what `_felt` returns beside features."""
+        model = dynamics.bind(self.dynamics, params["dynamics"])
+        noise_level, shown = jnp.float32(self.sampler.history_noise), state.cache.get("frame")
+        features, felt, covered = self._felt(model, state, shown, spatial_map.TOUCH, action, noise_level)
+        draft = self.draft(params, felt)
+        return lambda noisy, signal, size: model.denoise(features, noisy, signal, size, draft), felt, covered
 
     def _felt(
         self,
