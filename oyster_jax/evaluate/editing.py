@@ -140,6 +140,7 @@ def _tried(
     grid = model.tokenizer.structure
     assert grid is not None
     parts = {name: np.array(getattr(known, name)) for name in ("kinds", "types", "levels")}
+    attributes = np.array(known.attributes)
     touched = np.zeros(parts["kinds"].shape[:2], bool)
     for index, change in enumerate(changes):
         if change is None:
@@ -148,8 +149,11 @@ def _tried(
         if change.part != "types":
             row[:] = 0
         row[change.number] = float(change.there)
+        # What is nobody's goes with whom it belonged to, as in `worlds.edit`.
+        attributes[index, change.token] *= parts["types"][index, change.token].any()
         touched[index, change.token] = True
-    wanted = dataclasses.replace(known, **{name: jnp.asarray(part) for name, part in parts.items()})
+    changed = parts | {"attributes": attributes}
+    wanted = dataclasses.replace(known, **{name: jnp.asarray(part) for name, part in changed.items()})
     edited, later, alone = jax.device_get(_lived(model, params, states, wanted, jnp.asarray(touched)))
     rows = []
     for index, change in enumerate(changes):
