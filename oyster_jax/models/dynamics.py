@@ -19,12 +19,14 @@ from flax import nnx
 
 from oyster_jax.models.action_encoder import ActionEncoder, EventEncoder
 from oyster_jax.models.camera import SCALE, Camera, CameraConfig, motion_features, told
+from oyster_jax.models.fine_head import FineHead, posterior_mean
 from oyster_jax.models.heads import Heads, HeadsConfig
 from oyster_jax.models.memory import LongRangeMemory
 from oyster_jax.models.spatial_map import CELLS, MapConfig
 from oyster_jax.nn import functional, ring_cache
 from oyster_jax.nn.attention import ParallelBlock, attend, rms_norm
 from oyster_jax.nn.dense import Dense, lifted
+from oyster_jax.nn.level import LevelEmbedding
 from oyster_jax.nn.patch import merge_tokens, split_tokens
 from oyster_jax.nn.rope import rotate
 from oyster_jax.typing import Actions, Array, Bool, Float, Int32, Latents, Params, PRNGKey
@@ -48,6 +50,7 @@ class DynamicsConfig:
       head_depth: layers of the denoiser head.
       posterior: the head says how sure it is of each feature of the next latent, and what the noisy one tells is
         weighed against that; see `posterior_mean`. Without it the head hardly looks at the noisy one.
+      fine_head: width of a head that works on the latent's own tokens; see `FineHead`. The other works on the trunk's.
       registers: tokens without a place.
       window: ticks that time attention sees, the present one included.
       memory_heads: independent associative memories a group; none switches the memory off.
@@ -70,6 +73,7 @@ class DynamicsConfig:
     space_layers: int = 2
     head_depth: int = 2
     posterior: bool = False
+    fine_head: int = 0
     registers: int = 4
     window: int = 16
     memory_heads: int = 4
@@ -151,18 +155,6 @@ class Group(nnx.Module):
         return x if self.second is None else self.second(x, dtype=self.dtype)
 
 
-class LevelEmbedding(nnx.Module):
-    """A number in [0, 1] as a vector, through cosines of it."""
-
-    def __init__(self, width: int, *, rngs: nnx.Rngs):
-        self.map = Dense(16, width, rngs=rngs)
-
-    def __call__(self, level: Float[Array, "*batch"]) -> Float[Array, "*batch width"]:
-        """Embeds a signal level, noise level or step size."""
-        frequency = jnp.pi * jnp.arange(16, dtype=jnp.float32)
-        return self.map(jnp.cos(level[..., None] * lifted(frequency, level.ndim + 1)))
-
-
 class Dynamics(nnx.Module):
     """Trunk, denoiser head and read-out heads."""
 
@@ -176,17 +168,18 @@ class Dynamics(nnx.Module):
         self.registers = nnx.Param(0.02 * jax.random.normal(rngs.params(), (config.registers, width)))
         self.noise_level = LevelEmbedding(width, rngs=rngs)
         self.trunk = functional.Stack(lambda rngs: Group(config, rngs), config.groups, rngs=rngs)
-        self.signal_level = LevelEmbedding(width, rngs=rngs)
-        self.step_size = LevelEmbedding(width, rngs=rngs)
-        self.embed_noisy = Dense(inputs, width, rngs=rngs)
-        self.embed_draft = (
-            Dense(config.draft_channels * config.merge**2, width, rngs=rngs, bias=True) if config.map else None
-        )
-        self.head = functional.Stack(
-            lambda rngs: ParallelBlock(width, config.heads, rngs=rngs), config.head_depth, rngs=rngs
-        )
-        self.out = Dense(width, inputs, rngs=rngs, scale=0.0, bias=True)
-        self.spread = Dense(width, inputs, rngs=rngs, scale=0.0, bias=True) if config.posterior else None
+        draft = config.draft_channels if config.map else 0
+        self.fine = _fine_head(config, draft, rngs) if config.fine_head else None
+        if not config.fine_head:
+            self.signal_level = LevelEmbedding(width, rngs=rngs)
+            self.step_size = LevelEmbedding(width, rngs=rngs)
+            self.embed_noisy = Dense(inputs, width, rngs=rngs)
+            self.embed_draft = Dense(draft * config.merge**2, width, rngs=rngs, bias=True) if draft else None
+            self.head = functional.Stack(
+                lambda rngs: ParallelBlock(width, config.heads, rngs=rngs), config.head_depth, rngs=rngs
+            )
+            self.out = Dense(width, inputs, rngs=rngs, scale=0.0, bias=True)
+            self.spread = Dense(width, inputs, rngs=rngs, scale=0.0, bias=True) if config.posterior else None
         self.readouts = Heads(config.readouts, width, config.merge, config.columns, rngs=rngs)
         mapped, seeing = config.map is not None, config.map is not None and config.camera is not None
         self.embed_motion = Dense(motion_features(), width, rngs=rngs) if mapped else None
@@ -255,6 +248,8 @@ class Dynamics(nnx.Module):
 
         With a map, `draft` is what it shows of the next frame (see `spatial_map.draft`), by default nothing.
         """
+        if self.fine is not None:
+            return self.fine(features[..., : self.config.coarse, :], noisy, signal, size, draft, self.dtype)
         if self.spread is not None:
             # The trunk's residual stream has grown tens of times as large as what is added here.
             features = rms_norm(features)
@@ -295,20 +290,6 @@ class Dynamics(nnx.Module):
         return merge_tokens(latents, self.config.merge, self.config.columns)
 
 
-def posterior_mean(mean: Latents, log_variance: Latents, noisy: Latents, signal: Float[Array, "*batch"]) -> Latents:
-    """Returns what a clean latent is expected to be, after a noisy one of it at level `signal` was seen.
-
-    Bayes' rule for `clean ~ N(mean, variance)` and `noisy = signal · clean + (1 - signal) · noise`: with nothing but
-    noise it is the mean, near the data it is the noisy latent, and in between it depends on how sure the mean was. The
-    skip connection of arXiv 2206.00364 has one variance for all features of all data; here the network says it.
-    """
-    signal = signal.reshape(signal.shape + (1,) * (mean.ndim - signal.ndim))
-    # Bounds far beyond what latents within [-1, 1] can need keep 0 / 0 and ∞ · 0 away.
-    precision = jnp.exp(-jnp.clip(log_variance, -8.0, 8.0))
-    gain = signal / (jnp.square(signal) + jnp.square(1 - signal) * precision)
-    return mean + gain * (noisy - signal * mean)
-
-
 def init(config: DynamicsConfig, key: PRNGKey) -> Params:
     """Draws the parameters of a dynamics."""
     return functional.init(Dynamics, config, key)
@@ -332,6 +313,13 @@ def bind_camera(config: DynamicsConfig, params: Params) -> Camera:
 def _camera(config: DynamicsConfig, rngs: nnx.Rngs) -> Camera:
     assert config.camera is not None, "only dynamics with a camera are asked"
     return Camera(config.camera, config.columns, config.channels, config.actions, rngs=rngs)
+
+
+def _fine_head(config: DynamicsConfig, draft: int, rngs: nnx.Rngs) -> FineHead:
+    grid = (config.tokens // config.columns, config.columns)
+    return FineHead(
+        grid, config.channels, config.merge, config.features, config.fine_head, config.head_depth, draft, rngs=rngs
+    )
 
 
 def empty_history(config: DynamicsConfig) -> tuple[Array, Array | None]:

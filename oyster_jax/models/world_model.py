@@ -243,7 +243,7 @@ class WorldNetwork:
         # Worlds of frames and actions alone are described, and known by their digest, as before there was any other.
         if self.tokenizer.structure is None:
             del data["tokenizer"]["structure"]
-        for name in ("events", "posterior"):
+        for name in ("events", "posterior", "fine_head"):
             if not data["dynamics"][name]:
                 del data["dynamics"][name]
         return data
