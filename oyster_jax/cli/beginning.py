@@ -72,9 +72,24 @@ class Beginning:
           UsageError: the world cannot begin so.
         """
         if self.image is not None:
-            return _shown(world, self.image, seed)
+            return _shown(world, _frame(world, self.image), seed)
         scene = self.scene(world, seed)
         return world.reset(seed) if scene is None else self._encoded(world, scene, seed)
+
+    def options(self, world: "World", seed: int) -> dict[str, Any]:
+        """Returns how a session begins so, as `World.session` takes it, having said what is to be said of it.
+
+        Raises:
+          UsageError: the world cannot begin so.
+        """
+        if self.image is not None:
+            frame = _frame(world, self.image)
+            _shown(world, frame, seed)
+            return {"prompt": (frame[None], ())}
+        scene = self.checked(world, seed)
+        if self.prompt is not None:
+            return {"prompt": self.prompt}
+        return {} if scene is None else {"entities": scene}
 
     def _encoded(self, world: "World", scene: dict[str, Any], seed: int) -> "WorldState":
         try:
@@ -108,11 +123,10 @@ class Beginning:
         return client.create(name, image=upload["id"])["id"]
 
 
-def _shown(world: "World", path: Path, seed: int) -> "WorldState":
-    """Returns the state of a world that was shown a picture, of which the middle is taken, in the size of a frame."""
+def _shown(world: "World", frame: "np.ndarray", seed: int) -> "WorldState":
+    """Returns the state of a world that was shown a picture as large as a frame, having said how well it knows such."""
     from oyster_jax.worlds.familiarity import Familiarity, picture_psnr
 
-    frame = _frame(world, path)
     state = world.encode(frame[None], (), seed)
     dreamt = world.render(world.reset(seed))
     usual = picture_psnr(dreamt, world.render(world.encode(dreamt[None], (), seed)))

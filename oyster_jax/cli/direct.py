@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -19,14 +19,14 @@ SESSION, STORY = "session", "story.toml"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """Lives a story, a small file of acts: what to do, for how long, until what happens, and what may follow.
+    """Lives a story, a small file of acts: what to do and what to make happen, until when, and what may follow.
 
     Every way through it becomes a clip and a table of its ticks; a page shows how they fork. Interrupted or killed, the
     same command goes on where it was.
     """
 
     story: tyro.conf.Positional[Path]
-    """The file, as in docs/stories/saw.toml; `oyster_jax/worlds/story.py` says what may stand in it."""
+    """The file, as in docs/stories/saw.toml or night.toml; `oyster_jax/worlds/story.py` says what may stand in it."""
     out: Path
     """The folder to write, or to go on with."""
     steps: Annotated[int | None, tyro.conf.arg(metavar="K")] = None
@@ -40,12 +40,15 @@ def main(config: Config) -> int:
     from oyster_jax.session.replayer import Replayer
     from oyster_jax.worlds.director import direct
     from oyster_jax.worlds.episodes_page import write_episodes
+    from oyster_jax.worlds.rehearsal import rehearse
     from oyster_jax.worlds.story import read_story
 
     story = read_story(config.story)
     _check_same(config)
     print(f"Loading world {story.world} …", flush=True)
     world = open_world(story.world, config.steps)
+    # Before a folder is made.
+    rehearse(story, world)
     with _session(world, story, config.out / SESSION) as session:
         _keep(config)
         leaves = direct(session, story)
@@ -60,21 +63,29 @@ def _session(world: "World", story: "Story", folder: Path) -> "Session":
     """Returns the session of a story, on its first branch: begun, or the one that was begun before."""
     from oyster_jax.session.archive import is_session
     from oyster_jax.session.branch import MAIN
-    from oyster_jax.worlds.moments import read_moments
-    from oyster_jax.worlds.registry import find
     from oyster_jax.worlds.session import Session
 
     if is_session(folder):
         return Session.open(folder, world, branch=MAIN)
-    prompt = None
-    if story.begin is not None:
-        moments = read_moments(find(story.world))
-        if story.begin not in moments:
-            known = ", ".join(moments) or "none"
-            raise UsageError(f"{story.world} comes with no moment '{story.begin}'; it has {known}.")
-        prompt = (moments[story.begin].frames, moments[story.begin].actions)
     lasts = (story.ticks + 1) / world.spec.frame.rate
-    return world.session(folder, seed=story.seed, prompt=prompt, max_duration=max(lasts, 1.0))
+    begun = _beginning(world, story)
+    return world.session(folder, seed=story.seed, max_duration=max(lasts, 1.0), **begun)
+
+
+def _beginning(world: "World", story: "Story") -> dict[str, Any]:
+    """Returns how the session of a story begins, as `World.session` takes it."""
+    from oyster_jax.cli.beginning import Beginning
+    from oyster_jax.worlds.moments import read_moments
+    from oyster_jax.worlds.registry import find
+
+    if story.begin is None:
+        files = {name: Path(file) for name in ("image", "entities") if (file := getattr(story, name)) is not None}
+        return Beginning(prompt=story.prompt, **files).options(world, story.seed)
+    moments = read_moments(find(story.world))
+    if story.begin not in moments:
+        known = ", ".join(moments) or "none"
+        raise UsageError(f"{story.world} comes with no moment '{story.begin}'; it has {known}.")
+    return {"prompt": (moments[story.begin].frames, moments[story.begin].actions)}
 
 
 def _check_same(config: Config) -> None:

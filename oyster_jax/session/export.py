@@ -10,7 +10,9 @@ import numpy as np
 from oyster_jax.core.spec import ActionSpec
 from oyster_jax.files import write_whole
 from oyster_jax.frames import write_clip
+from oyster_jax.session.branch import Branch
 from oyster_jax.session.errors import SessionError
+from oyster_jax.session.intervention import EVENT
 from oyster_jax.session.replayer import Replayer
 
 ENDINGS = (".mp4", ".webp", ".npz", ".jsonl")
@@ -45,7 +47,7 @@ def export(
 
     Clips and arrays say where they come from: world, weights, session, beginning and ticks, as JSON (`write_clip`).
     `.mp4` and `.webp` show it, `.npz` holds `frames` `[ticks + 1, height, width, 3]` and `actions` `[ticks]` exactly,
-    `.jsonl` has a line for every tick and event.
+    `.jsonl` has a line for every tick, and for every event and intervention on the way to the end of the branch.
 
     Args:
       replayer: of the session.
@@ -53,7 +55,7 @@ def export(
       path: where to; replaced once the new file is whole.
       actions: of the world, for their names.
       rate: ticks a second.
-      captions: write each action into its frame.
+      captions: write each action into its frame, and beside it what was made to happen with it.
       mark: written into the upper right corner of every frame that people look at, nothing if empty.
 
     Raises:
@@ -73,14 +75,14 @@ def export(
     if path.suffix == ".npz":
         write_clip(path, frames, rate=rate, actions=taken, start=span.start, about=_provenance(replayer, span))
         return
-    names = ["", *(actions.names[action] for action in taken)]
+    names = ["", *_captions(replayer, span, taken, actions)]
     shown = (_written(frame, name if captions else "", mark) for frame, name in zip(frames, names, strict=True))
     write_clip(path, shown, rate=rate, about=_provenance(replayer, span))
 
 
 def _provenance(replayer: Replayer, span: Span) -> str:
     manifest = replayer.archive.manifest
-    names = ("world", "digest", "id", "seed", "prompt", "entities")
+    names = ("world", "digest", "id", "seed", "prompt", "sentence", "entities")
     told = {name: manifest[name] for name in names if name in manifest}
     about = {"session" if name == "id" else name: value for name, value in told.items()} | vars(span)
     # Up to its end, from the beginning on: all that made what is shown.
@@ -99,11 +101,31 @@ def _lines(replayer: Replayer, span: Span, taken: np.ndarray, actions: ActionSpe
             "lived": branch.lived(tick),
             "frame": branch.digest(tick).hex(),
         }
-    for branch in replayer.archive.branches.values():
+    for branch, end, done in _way(replayer, span.branch):
         for event in branch.events:
-            yield {"branch": branch.name, **dataclasses.asdict(event)}
-        for intervention in branch.interventions:
+            if event.tick <= end:
+                yield {"branch": branch.name, **dataclasses.asdict(event)}
+        for intervention in branch.interventions[:done]:
             yield {"branch": branch.name, **dataclasses.asdict(intervention)}
+
+
+def _way(replayer: Replayer, name: str) -> list[tuple[Branch, int, int | None]]:
+    """Returns a branch and those that it comes from, the oldest first: until which tick, and how many interventions."""
+    branch = replayer.archive.branch(name)
+    way: list[tuple[Branch, int, int | None]] = [(branch, branch.end, None)]
+    while branch.parent is not None:
+        branch, end, done = replayer.archive.branches[branch.parent], branch.at, branch.after
+        way.append((branch, end, done))
+    return way[::-1]
+
+
+def _captions(replayer: Replayer, span: Span, taken: np.ndarray, actions: ActionSpec) -> Iterator[str]:
+    happened: dict[int, str] = {}
+    for one in replayer.interventions(span.branch, span.start, span.stop):
+        if one.kind == EVENT:
+            happened[one.tick] = f" · {one.text.replace('_', ' ')}"
+    for tick, action in enumerate(taken.tolist(), span.start):
+        yield actions.names[action] + happened.get(tick, "")
 
 
 #: Every pixel of a clip becomes a square of this side.

@@ -18,14 +18,14 @@ from oyster_jax.worlds.world import World
 
 
 def beginning(
-    world: World, seed: int, prompt: tuple[np.ndarray, Any] | None, entities: Mapping[str, Any] | None
+    world: World, seed: int, prompt: tuple[np.ndarray, Any] | str | None, entities: Mapping[str, Any] | None
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Returns what a manifest says of a session that begins, and its files; see `Session.create`.
 
     Args:
       world: to live in.
       seed: of the dream it begins with, and of all that happens.
-      prompt: a recorded moment to begin from.
+      prompt: a recorded moment to begin from, or a sentence.
       entities: a description to begin from.
 
     Raises:
@@ -34,9 +34,12 @@ def beginning(
     manifest = {
         **world_manifest(world), "seed": seed, "prompt": None, "created": time.time(), "home": home(),
     }  # fmt: skip
+    if entities is not None and prompt is not None:
+        raise WorldError("A session begins from a prompt or from what is described, not from both.")
+    if isinstance(prompt, str):
+        # What was drawn is kept beside the sentence: a replay needs no words.
+        manifest["sentence"], entities, prompt = prompt, world.imagine(prompt, seed).document, None
     if entities is not None:
-        if prompt is not None:
-            raise WorldError("A session begins from recorded frames or from what is described, not from both.")
         manifest["entities"] = plain(entities)
         world.encode(entities=manifest["entities"], seed=seed)
     if prompt is None:

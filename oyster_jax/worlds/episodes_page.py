@@ -57,10 +57,15 @@ def _tree(timeline: Timeline, parent: str | None, files: dict[str, str], rate: f
 
 def _item(timeline: Timeline, line: BranchLine, files: dict[str, str], rate: float) -> str:
     told = f"from {line.at / rate:.1f} s to {line.end / rate:.1f} s"
-    labels = "".join(f"<li>{label.tick / rate:.1f} s: {html.escape(label.text)}</li>" for label in line.labels)
+    beside = [(label.tick, label.text) for label in line.labels]
+    beside += [(one.tick, f"{one.kind}: {one.text}") for one in line.interventions]
+    lines = (
+        f"<li>{tick / rate:.1f} s (tick {tick}): {html.escape(text)}</li>"
+        for tick, text in sorted(beside, key=lambda one: one[0])
+    )
     clip = ""
     if (file := files.get(line.name)) is not None:
         clip = f'<video src="{file}.mp4" controls loop muted></video><a href="{file}.jsonl">what was done</a>'
     below = _tree(timeline, line.name, files, rate)
     name = f'<strong>{line.name}</strong> <span class="dim">{told}</span>'
-    return f"<li>{name}<ul>{labels}</ul>{clip}{below}</li>"
+    return f"<li>{name}<ul>{''.join(lines)}</ul>{clip}{below}</li>"

@@ -56,7 +56,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
         world: World,
         *,
         seed: int = 0,
-        prompt: tuple[np.ndarray, Any] | None = None,
+        prompt: tuple[np.ndarray, Any] | str | None = None,
         entities: Mapping[str, Any] | None = None,
         max_duration: float = 1800.0,
         respawn: bool = True,
@@ -68,7 +68,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
           path: of the folder; it must not hold anything yet.
           world: to live in.
           seed: of the dream it begins with, and of all that happens.
-          prompt: a recorded moment to begin from, frames uint8 `[ticks, height, width, 3]` and the actions between.
+          prompt: to begin from: frames uint8 `[ticks, height, width, 3]` and the actions between, or a sentence.
           entities: what to begin from instead, as `World.encode` takes it.
           max_duration: seconds of world time that it may take; `extend` gives more.
           respawn: begin another dream when the world predicts its end; without, it goes on as if nothing were.
@@ -77,7 +77,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
 
         Raises:
           SessionError: the folder is not empty, or the duration is not positive.
-          WorldError, ValueError: the prompt, or what is described, is not this world's.
+          WorldError, ValueError: the prompt, or what is described, is not this world's, or its moderator refuses it.
         """
         check_duration(max_duration)
         manifest, files = beginning(world, seed, prompt, entities)

@@ -21,80 +21,70 @@
     do = "left"
     ticks = 30
 
+and of a world that knows what is in its frames, words and events:
+
+    world = "craftax"
+    prompt = "grass, two cows, noon"
+
+    [[act]]
+    do = "right*9"
+    until = { near = "cow", within = 2, below = { food = 5 } }
+
+    [[act]]
+    event = "it gets dark"                  # an event's name, or a sentence
+    edit = { set = { health = 9 } }
+    do = "noop*8"
+
 What may stand in it are the fields of `Story`, `Act` and `Condition`.
 """
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from oyster_jax.core.spec import LONGEST, ActionSpec, script_parts
+from oyster_jax.core.spec import LONGEST, script_parts
 from oyster_jax.data.policies import POLICIES
 from oyster_jax.session.branch import MAIN, is_plain
+from oyster_jax.session.intervention import EDIT, EVENT
+from oyster_jax.worlds.condition import Condition
 from oyster_jax.worlds.errors import StoryError
 
-#: Entities count from this probability on.
-_THERE = 0.5
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Condition:
-    """Something that may be so at a tick; of what is given all must be so.
-
-    Attributes:
-      tick: it is this tick of the session, or a later one.
-      near: the type of an entity other than the agent, as `entities` reads it, that is no further than `within`.
-      within: tiles, by the larger of both distances.
-      reward: the predicted reward is at least this.
-      terminal: the world predicts its end.
-    """
-
-    tick: int | None = None
-    near: int | None = None
-    within: float = 3.0
-    reward: float | None = None
-    terminal: bool = False
-
-    def holds(self, tick: int, said: Mapping[str, np.ndarray]) -> bool:
-        """Whether it is so.
-
-        Args:
-          tick: of the session.
-          said: what the world's heads say of it, as `World.readouts` returns it.
-        """
-        found = [self.tick is None or tick >= self.tick, self.reward is None or float(said["reward"]) >= self.reward]
-        if self.terminal:
-            found.append(float(said["terminal"]) > _THERE)
-        if self.near is not None:
-            rows = said["entities"][said["entity_mask"] > _THERE]
-            away = np.abs(rows[rows[:, 0] == self.near, 1:3]).max(axis=1, initial=0.0)
-            found.append(bool((away <= self.within).any()))
-        return all(found)
+#: Fields of a story that say where it begins; one of them at most.
+BEGINNINGS = ("begin", "prompt", "image", "entities")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Act:
-    """Some ticks under one way of acting, and what may follow.
+    """Some ticks under one way of acting, what is done to the world before them, and what may follow.
 
     Attributes:
-      do: a script of actions, begun again when it is at its end, or the name of a policy.
+      do: a script of actions, begun again when it is at its end, or the name of a policy; nothing where the act only
+        does something to the world.
       ticks: how long it lasts at most; as long as the script unless given.
       when: it takes place only if this holds when its turn comes.
       until: it ends early once this holds.
+      event: made to happen with its first tick (where it has none, with that of the next act), as `Session.event` takes
+        it: a name, or a sentence.
+      edit: changes the world before its first tick, as `Session.edit` takes it.
       label: written beside its first tick.
       branches: acts that each go on from its end, by name; nothing else follows it then.
     """
 
-    do: str
+    do: str = ""
     ticks: int
     when: Condition | None = None
     until: Condition | None = None
+    event: str | None = None
+    edit: Mapping[str, Any] | None = None
     label: str = ""
     branches: Mapping[str, tuple["Act", ...]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def interventions(self) -> list[tuple[str, Any]]:
+        """Kind and content of what is done to the world, in order."""
+        return [(kind, given) for kind, given in ((EDIT, self.edit), (EVENT, self.event)) if given is not None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -105,36 +95,62 @@ class Story:
       world: name or folder.
       acts: in their order.
       seed: of the world and of policies.
-      begin: name of a recorded moment that comes with the world; it dreams a place unless given.
+      begin: name of a recorded moment that comes with the world; a place is dreamt where nothing says how it begins.
+      prompt: a sentence that it begins with.
+      image: file of a picture that it begins with.
+      entities: file of a description that it begins with, as `World.encode` takes it.
     """
 
     world: str
     acts: tuple[Act, ...]
     seed: int = 0
     begin: str | None = None
+    prompt: str | None = None
+    image: str | None = None
+    entities: str | None = None
 
     @property
     def ticks(self) -> int:
         """How many its longest way through may take."""
         return _longest(self.acts)
 
+    @property
+    def turns(self) -> list[tuple[str, Act]]:
+        """All acts in the order in which they are told, each with the branch that it is told on."""
+        return list(_turns(MAIN, self.acts))
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """The branches at whose ends no other leaves, in the order in which they are told."""
+        forks = {branch for branch, act in self.turns if act.branches}
+        return tuple(branch for branch in dict.fromkeys(branch for branch, _ in self.turns) if branch not in forks)
+
 
 def _longest(acts: Sequence[Act]) -> int:
     return sum(act.ticks for act in acts) + max(map(_longest, acts[-1].branches.values()), default=0)
 
 
+def _turns(branch: str, acts: Sequence[Act]) -> Iterator[tuple[str, Act]]:
+    for act in acts:
+        yield branch, act
+    for name, others in acts[-1].branches.items():
+        yield from _turns(name, others)
+
+
 def read_story(path: Path) -> Story:
-    """Reads a story from a file of TOML.
+    """Reads a story from a file of TOML; the files that it names are looked for beside it.
 
     Raises:
       StoryError: the file is missing, or something in it is not what a story has.
     """
     try:
-        return parsed(path.read_text("utf-8"))
+        story = parsed(path.read_text("utf-8"))
     except OSError as error:
         raise StoryError(f"{path} cannot be read ({error.strerror}); give the file of a story.") from error
     except (StoryError, UnicodeDecodeError) as error:
         raise StoryError(f"{path}: {error}") from error
+    files = {name: str(path.parent / file) for name in ("image", "entities") if (file := getattr(story, name))}
+    return dataclasses.replace(story, **files)
 
 
 def parsed(text: str) -> Story:
@@ -147,9 +163,12 @@ def parsed(text: str) -> Story:
         said = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise StoryError(f"This is no TOML: {error}.") from error
-    _check(said, "the story", {"world": str, "seed": int, "begin": str, "act": list}, ("world", "act"))
+    kinds = {"world": str, "seed": int, **dict.fromkeys(BEGINNINGS, str), "act": list}
+    _check(said, "the story", kinds, ("world", "act"))
     if not 0 <= said.get("seed", 0) < 2**31:
         raise StoryError(f"The seed of the story lies from 0 to {2**31 - 1}, but is {said['seed']}.")
+    if len(given := [name for name in BEGINNINGS if name in said]) > 1:
+        raise StoryError(f"{' and '.join(given)} all say where the story begins; give one of them.")
     acts = _acts(said.pop("act"), "act", {MAIN})
     return Story(**said, acts=acts)
 
@@ -165,19 +184,13 @@ def _acts(given: list[Any], where: str, names: set[str]) -> tuple[Act, ...]:
 
 
 def _act(given: Any, where: str, names: set[str]) -> Act:
-    kinds = {"do": str, "ticks": int, "when": dict, "until": dict, "label": str, "branch": list}
-    _check(given, where, kinds, ("do",))
-    conditions = {name: _condition(given[name], f"{name} of {where}") for name in ("when", "until") if name in given}
-    ticks = given.get("ticks")
-    if ticks is None:
-        if given["do"] in POLICIES:
-            raise StoryError(f"{where} does not say how long '{given['do']}' acts; give it ticks.")
-        try:
-            ticks = sum(count for _, count in script_parts(given["do"]))
-        except ValueError as error:
-            raise StoryError(f"{where}: {error}") from error
-    if not 0 < ticks <= LONGEST:
-        raise StoryError(f"{where} lasts from 1 to {LONGEST:,} ticks, but is to last {ticks}.")
+    kinds = {
+        "do": str, "ticks": int, "when": dict, "until": dict, "event": str, "edit": dict, "label": str, "branch": list,
+    }  # fmt: skip
+    _check(given, where, kinds, ())
+    said: dict[str, Any] = {name: given[name] for name in ("do", "event", "edit", "label") if name in given}
+    said |= {name: _condition(given[name], f"{name} of {where}") for name in ("when", "until") if name in given}
+    ticks = _ticks(given, where)
     branches = {}
     for branch in given.get("branch", []):
         _check(branch, f"a branch of {where}", {"name": str, "act": list}, ("name", "act"))
@@ -188,14 +201,42 @@ def _act(given: Any, where: str, names: set[str]) -> Act:
             )
         names.add(name)
         branches[name] = _acts(branch["act"], f"act of '{name}'", names)
-    return Act(do=given["do"], ticks=ticks, label=given.get("label", ""), branches=branches, **conditions)
+    return Act(ticks=ticks, branches=branches, **said)
+
+
+def _ticks(given: Mapping[str, Any], where: str) -> int:
+    """Returns how long an act lasts."""
+    ticks, do = given.get("ticks"), given.get("do")
+    if do is None:
+        if not given.keys() & {"event", "edit"}:
+            raise StoryError(f"{where} does nothing; give it do, event or edit.")
+        if extra := given.keys() & {"ticks", "until"}:
+            raise StoryError(f"{where} has {min(extra)} but no do, and so lasts no tick; give it do, as in 'noop'.")
+        return 0
+    if ticks is None:
+        if do in POLICIES:
+            raise StoryError(f"{where} does not say how long '{do}' acts; give it ticks.")
+        try:
+            ticks = sum(count for _, count in script_parts(do))
+        except ValueError as error:
+            raise StoryError(f"{where}: {error}") from error
+    if not 0 < ticks <= LONGEST:
+        raise StoryError(f"{where} lasts from 1 to {LONGEST:,} ticks, but is to last {ticks}.")
+    return ticks
 
 
 def _condition(given: Any, where: str) -> Condition:
-    kinds = {"tick": int, "near": int, "within": (int, float), "reward": (int, float), "terminal": bool}
+    number = (int, float)
+    kinds = {
+        "tick": int, "near": (int, str), "within": number, "has": dict, "below": dict, "reward": number,
+        "terminal": bool,
+    }  # fmt: skip
     _check(given, where, kinds, ())
+    for part in ("has", "below"):
+        amounts = given.get(part, {})
+        _check(amounts, f"{part} of {where}", dict.fromkeys(amounts, number), ())
     if not given.keys() - {"within"}:
-        raise StoryError(f"{where} asks for nothing; give tick, near, reward or terminal.")
+        raise StoryError(f"{where} asks for nothing; give tick, near, has, below, reward or terminal.")
     return Condition(**given)
 
 
@@ -211,20 +252,3 @@ def _check(given: Any, where: str, kinds: Mapping[str, Any], needed: tuple[str, 
     for name in needed:
         if name not in given:
             raise StoryError(f"{where} lacks '{name}'.")
-
-
-def check_actions(story: Story, spec: ActionSpec) -> None:
-    """Checks that a world knows what a story does.
-
-    Raises:
-      StoryError: it does not; the sentence lists what the world knows.
-    """
-    waiting = list(story.acts)
-    while waiting:
-        act = waiting.pop()
-        waiting += [one for acts in act.branches.values() for one in acts]
-        if act.do not in POLICIES:
-            try:
-                spec.script(act.do)
-            except ValueError as error:
-                raise StoryError(str(error)) from error

@@ -239,8 +239,8 @@ class World:
 
         Args:
           path: of the folder; it must not hold anything yet.
-          **options: `seed`, `prompt` (recorded frames and the actions between) or `entities` (a description),
-            `max_duration` (seconds of world time, 1,800 unless given), `respawn`, `snapshot_bytes`.
+          **options: `seed`, `prompt` (recorded frames and the actions between, or a sentence) or `entities` (as for
+            `encode`), `max_duration` (seconds of world time, 1,800 unless given), `respawn`, `snapshot_bytes`.
 
         Raises:
           SessionError: the folder is not empty, or an option is out of range.

@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
-from oyster_jax.testing import tiny_model
+from oyster_jax.testing import tiny_model, tiny_params
+from oyster_jax.worlds.condition import Condition
 from oyster_jax.worlds.errors import StoryError
-from oyster_jax.worlds.story import Condition, check_actions, parsed, read_story
+from oyster_jax.worlds.rehearsal import rehearse
+from oyster_jax.worlds.story import parsed, read_story
+from oyster_jax.worlds.world import World
+from tests.worlds.test_directing import HEARING, WORLD
 
 STORY = """
 world = "tiny"
@@ -40,7 +44,34 @@ def test_a_story_is_read(tmp_path):
     assert second.when == Condition(tick=4)
     assert second.until == Condition(near=2, within=1.5, reward=0.5)
     assert {name: [act.ticks for act in acts] for name, acts in second.branches.items()} == {"up": [2], "down": [20]}
-    check_actions(story, tiny_model().spec.action)
+    assert [branch for branch, _ in story.turns] == ["main", "main", "up", "down"]
+    assert story.leaves == ("up", "down")
+
+
+HAPPENS = """
+world = "meadow"
+prompt = "grass and a cow"
+[[act]]
+event = "it gets wet"
+edit = { set = { wood = 3 }, add = [{ type = "cow", x = 1, y = 0 }] }
+when = { near = "wolf", within = 2, has = { wood = 1 }, below = { health = 4.5 } }
+[[act]]
+do = "go*3"
+event = "snow"
+"""
+
+
+def test_a_story_makes_things_happen(tmp_path):
+    story = parsed(HAPPENS)
+    first, second = story.acts
+    assert (story.prompt, story.ticks) == ("grass and a cow", 3)
+    edit = {"set": {"wood": 3}, "add": [{"type": "cow", "x": 1, "y": 0}]}
+    assert first.interventions == [("edit", edit), ("event", "it gets wet")]
+    assert first.when == Condition(near="wolf", within=2, has={"wood": 1}, below={"health": 4.5})
+    assert (first.ticks, second.ticks, second.interventions) == (0, 3, [("event", "snow")])
+    rehearse(story, HEARING)
+    (tmp_path / "told.toml").write_text(HAPPENS.replace('prompt = "grass and a cow"', 'image = "grass.png"'))
+    assert read_story(tmp_path / "told.toml").image == str(tmp_path / "grass.png")
 
 
 SAID = {
@@ -66,7 +97,30 @@ SAID = {
     ],
 )
 def test_conditions_ask_tick_heads_and_entities(condition, holds):
-    assert Condition(**condition).holds(7, SAID) is holds
+    assert Condition(**condition).holds(7, SAID, {}) is holds
+
+
+TOLD = {
+    "entities": [{"type": "cow", "x": 2, "y": -1}, {"type": "wolf", "x": -1, "y": 3}],
+    "quantities": {"wood": 2.0, "health": 4.0},
+}
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ({"near": "cow", "within": 2}, True),
+        ({"near": "cow", "within": 1}, False),
+        ({"near": "wolf"}, True),
+        ({"near": "agent"}, False),
+        ({"has": {"wood": 2}}, True),
+        ({"has": {"wood": 2, "health": 5}}, False),
+        ({"below": {"health": 4}}, False),
+        ({"below": {"health": 4.5}, "near": "cow", "tick": 7}, True),
+    ],
+)
+def test_conditions_ask_what_there_is_by_its_name(condition, holds):
+    assert Condition(**condition).holds(7, SAID, TOLD) is holds
 
 
 @pytest.mark.parametrize(
@@ -83,6 +137,11 @@ def test_conditions_ask_tick_heads_and_entities(condition, holds):
         ("right*3", "right*x", "not an action with a count"),
         ("{ tick = 4 }", "{ within = 2.0 }", "asks for nothing"),
         ("{ tick = 4 }", '"soon"', "cannot be 'soon'"),
+        ("{ tick = 4 }", '{ has = { wood = "much" } }', "'wood' of has of when of act 2 cannot be 'much'"),
+        ("seed = 4", 'begin = "here"\nprompt = "grass"', "begin and prompt all say where"),
+        ('do = "sticky"', "", "act 2 does nothing; give it do, event or edit"),
+        ('do = "sticky"', 'event = "rain"', "act 2 has ticks but no do"),
+        ('do = "sticky"', "event = 3", "'event' of act 2 cannot be 3"),
         ('name = "down"', 'name = "up"', "no other has it"),
         ('name = "down"', 'name = "main"', "no other has it"),
         ('name = "down"', 'name = "../x"', "letters, digits"),
@@ -101,8 +160,30 @@ def test_what_is_no_story_is_told_in_a_sentence(old, new, sentence, tmp_path):
     assert str(path) in str(told.value)
 
 
-def test_a_file_that_is_not_there_and_actions_that_a_world_lacks_are_told(tmp_path):
+def test_a_file_that_is_not_there_is_told(tmp_path):
     with pytest.raises(StoryError, match="cannot be read"):
         read_story(tmp_path / "nowhere.toml")
-    with pytest.raises(StoryError, match="no action 'fly'"):
-        check_actions(parsed(STORY.replace("jump*2", "fly*2")), tiny_model().spec.action)
+
+
+PLAIN = World(model=tiny_model(), params=tiny_params(), record={"name": "tiny"})
+
+
+@pytest.mark.parametrize(
+    ("world", "story", "sentence"),
+    [
+        (PLAIN, STORY.replace("jump*2", "fly*2"), "Act 3 of the story, on 'up': .*no action 'fly'"),
+        (PLAIN, STORY.replace("{ tick = 4 }", '{ near = "wolf" }'), "Act 2 of the story, on 'main': .*frames only"),
+        (PLAIN, STORY.replace("{ tick = 4 }", "{ has = { wood = 1 } }"), "knows frames only"),
+        (PLAIN, STORY.replace("ticks = 9", 'ticks = 9\nevent = "rain"'), "knows no events"),
+        (PLAIN, STORY.replace("ticks = 9", "ticks = 9\nedit = { set = {} }"), "cannot be edited"),
+        (WORLD, HAPPENS, "There is no event 'it gets wet' in this world; it knows rain, snow"),
+        (HEARING, HAPPENS.replace("it gets wet", "hail"), "no word that this world knows"),
+        (HEARING, HAPPENS.replace('"wolf"', '"bear"'), "no entity 'bear' in this world; it has cow, wolf"),
+        (HEARING, HAPPENS.replace('"wolf"', "2"), "read no entities; name what is to be near"),
+        (HEARING, HAPPENS.replace("has = { wood", "has = { gold"), "no quantity 'gold'; it has health, wood, light"),
+        (HEARING, HAPPENS.replace("wood = 3", "wood = 6"), "wood lies between 0 and 5, but was 6"),
+    ],
+)  # fmt: skip
+def test_what_a_world_cannot_do_is_told_before_anything_is_lived(world, story, sentence):
+    with pytest.raises(StoryError, match=sentence):
+        rehearse(parsed(story), world)

@@ -5,14 +5,21 @@ import json
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from oyster_jax.cli.errors import UsageError
+from oyster_jax.cli.main import main as cli
 from oyster_jax.cli.rollout import Config, main
 from oyster_jax.core.facts import holds
 from oyster_jax.data.errors import DatasetError
+from oyster_jax.data.pictures import fitted
 from oyster_jax.evaluate.prompts import event_figures, lexicon_of, prompt_figures
+from oyster_jax.session.archive import Archive
+from oyster_jax.session.export import Span, export
+from oyster_jax.session.replayer import Replayer
 from oyster_jax.testing import tiny_model, tiny_params
 from oyster_jax.worlds.errors import WorldError
+from oyster_jax.worlds.session import Session
 from oyster_jax.worlds.storage import read_world, save_world
 from oyster_jax.worlds.structure import parse
 from oyster_jax.worlds.words import Scene, Understanding
@@ -158,3 +165,47 @@ def test_a_clip_begins_from_a_sentence(place, world, tmp_path, capsys):
         main(Config(world=str(place / "world"), prompt="xyzzy", out=out))
     with pytest.raises(UsageError, match="--prompt-dir and --prompt both say where"):
         main(Config(world=str(place / "world"), prompt="a cow", prompt_dir=tmp_path, out=out))
+
+
+def test_a_session_begins_from_a_sentence_and_a_clip_of_it_says_so(world, tmp_path):
+    with world.session(tmp_path / "s", seed=3, prompt="stone to the left") as session:
+        np.testing.assert_array_equal(session.frame, world.render(world.reset(3, prompt="stone to the left")))
+        session.step("go")
+    replayer = Replayer(world, Archive(tmp_path / "s", write=False))
+    span = Span(branch="main", start=0, stop=1)
+    export(replayer, span, tmp_path / "s.npz", actions=SPEC.action, rate=10.0)
+    with np.load(tmp_path / "s.npz") as clip:
+        assert json.loads(str(clip["about"]))["sentence"] == "stone to the left"
+    with pytest.raises(WorldError, match="no word that this world knows"):
+        world.session(tmp_path / "other", prompt="xyzzy")
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("begins", "said"),
+    [
+        ('prompt = "a cow and a dragon"', "Understood: a cow.\nNot understood: 'dragon'"),
+        ('image = "grass.png"', "It can show this picture with"),
+        ('entities = "scene.json"', "2 ways through"),
+    ],
+)
+def test_a_story_begins_from_words_pictures_and_descriptions(place, world, begins, said, tmp_path, capsys):
+    Image.new("RGB", (30, 20), (40, 160, 40)).save(tmp_path / "grass.png")
+    (tmp_path / "scene.json").write_text('{"tiles": "stone"}')
+    fork = '[[act.branch]]\nname = "NAME"\n[[act.branch.act]]\ndo = "go"\n'
+    acts = (
+        '[[act]]\ndo = "go*2"\nuntil = { has = { wood = 9 } }\n' + fork.replace("NAME", "a") + fork.replace("NAME", "b")
+    )
+    (tmp_path / "told.toml").write_text(f'world = "{place / "world"}"\nseed = 3\n{begins}\n{acts}')
+    command = ["direct", str(tmp_path / "told.toml"), "--out", str(tmp_path / "out")]
+    assert cli(command) == 0
+    assert said in capsys.readouterr().out
+    with Session.open(tmp_path / "out" / "session", world) as session:
+        begun = session.seek(0)
+    states = {
+        "prompt": lambda: world.encode(entities=world.imagine("a cow and a dragon", 3).document, seed=3),
+        "image": lambda: world.encode(fitted((tmp_path / "grass.png").read_bytes(), 8, 8)[None], (), 3),
+        "entities": lambda: world.encode(entities={"tiles": "stone"}, seed=3),
+    }
+    np.testing.assert_array_equal(begun, world.render(states[begins.split()[0]]()))
+    assert cli(command) == 0

@@ -1,0 +1,38 @@
+"""A rehearsal: whether a world can do what a story says, known before any of it is lived."""
+
+from oyster_jax.data.policies import POLICIES
+from oyster_jax.worlds.directing import event_of
+from oyster_jax.worlds.edit import Edit
+from oyster_jax.worlds.errors import StoryError, WorldError
+from oyster_jax.worlds.story import Act, Story
+from oyster_jax.worlds.world import World
+
+
+def rehearse(story: Story, world: World) -> None:
+    """Checks that a world knows all actions, events, edits and conditions of a story.
+
+    Whether what is to be edited is there when its turn comes, nobody knows before.
+
+    Raises:
+      StoryError: it does not, or its moderator refuses a sentence; the text lists what the world knows.
+    """
+    for number, (branch, act) in enumerate(story.turns, 1):
+        try:
+            _check(act, world)
+        except (StoryError, WorldError, ValueError) as error:
+            raise StoryError(f"Act {number} of the story, on '{branch}': {error}") from error
+
+
+def _check(act: Act, world: World) -> None:
+    if act.do and act.do not in POLICIES:
+        world.spec.action.script(act.do)
+    for condition in (act.when, act.until):
+        if condition is not None:
+            condition.check(world)
+    if act.event is not None:
+        event_of(world, act.event)
+    if act.edit is not None:
+        structure = world.model.tokenizer.structure
+        if structure is None:
+            raise WorldError(f"The world '{world.name}' knows frames only, and what is in them cannot be edited.")
+        Edit.parse(world.spec, structure, act.edit)
