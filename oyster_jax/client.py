@@ -107,7 +107,7 @@ class Client(contextlib.AbstractContextManager["Client"]):
         return self._json("GET", f"/v1/prompts?{urllib.parse.urlencode({'world': world})}")["prompts"]
 
     def create(self, world: str, **start: Any) -> dict[str, Any]:
-        """Begins a session: from a `seed`, a recorded moment (`prompt`), an upload (`image`) or `entities`."""
+        """Begins a session: from a `seed`, a moment (`prompt`), an upload (`image`), a `sentence` or `entities`."""
         return self._json("POST", "/v1/sessions", json.dumps({"world": world, **start}).encode())
 
     def sessions(self) -> list[dict[str, Any]]:

@@ -86,10 +86,10 @@ class Beginning:
             frame = _frame(world, self.image)
             _shown(world, frame, seed)
             return {"prompt": (frame[None], ())}
-        scene = self.checked(world, seed)
+        self.check(world, seed)
         if self.prompt is not None:
             return {"prompt": self.prompt}
-        return {} if scene is None else {"entities": scene}
+        return {} if self.entities is None else {"entities": document(self.entities)}
 
     def _encoded(self, world: "World", scene: dict[str, Any], seed: int) -> "WorldState":
         try:
@@ -97,8 +97,8 @@ class Beginning:
         except WorldError as error:
             raise (UsageError(str(error)) if self.entities is None else named(self.entities, error)) from error
 
-    def checked(self, world: "World", seed: int) -> dict[str, Any] | None:
-        """Returns the same as `scene`, having made sure that the world can begin so, from a picture too.
+    def check(self, world: "World", seed: int) -> None:
+        """Makes sure that the world can begin so, and says what `scene` says.
 
         Raises:
           UsageError: it cannot.
@@ -107,17 +107,17 @@ class Beginning:
             _frame(world, self.image)
         if (scene := self.scene(world, seed)) is not None:
             self._encoded(world, scene, seed)
-        return scene
 
-    def session(self, client: "Client", scene: dict[str, Any] | None, seed: int) -> str:
-        """Begins a session at a server, from a picture or else from what `scene` returned; returns its id.
+    def session(self, client: "Client", seed: int) -> str:
+        """Begins a session at a server; returns its id.
 
         Raises:
           ClientError: the server will not.
         """
         name = client.worlds()[0]["name"]
         if self.image is None:
-            return client.create(name, seed=seed, entities=scene)["id"]
+            described = None if self.entities is None else document(self.entities)
+            return client.create(name, seed=seed, sentence=self.prompt, entities=described)["id"]
         upload = client.upload(name, _bytes(self.image), f"image/{_kind(self.image)}")
         print(upload["sentence"], flush=True)
         return client.create(name, image=upload["id"])["id"]

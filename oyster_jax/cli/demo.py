@@ -46,7 +46,8 @@ def _play(client: Client, stage: "Stage", seed: int, beginning: Beginning) -> li
     """Returns the frames that came, each with the id of the action that was held when it did."""
     spec = stage.world.spec
     actions = scripted(spec, round(SECONDS * spec.frame.rate))
-    session = beginning.session(client, beginning.scene(stage.world, seed), seed)
+    beginning.check(stage.world, seed)
+    session = beginning.session(client, seed)
     played: list[tuple[Frame, int]] = []
     with client.play(session) as stream:
         begin, held = time.monotonic(), -1

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -92,12 +92,12 @@ def _in_browser(config: Config, beginning: Beginning) -> int:
         _tell_loading(config)
         stages = serve.opened((config.world,), config.steps)
         # Whether the world can begin so is known now, not when the page is open.
-        scene = beginning.checked(stages[0].world, config.seed)
+        beginning.check(stages[0].world, config.seed)
         print(f"Compiling {_parameters(stages[0].world)} (takes some seconds, less the next time) …", flush=True)
         settings = ServeConfig(data=config.data or serve.data_folder())
 
         def tell() -> None:
-            link = "" if beginning.dreamt else _session(url, beginning, scene, config.seed)
+            link = "" if beginning.dreamt else _session(url, beginning, config.seed)
             _tell(url + link, config.browser)
 
         # The server goes on meanwhile, for it is asked itself.
@@ -106,12 +106,12 @@ def _in_browser(config: Config, beginning: Beginning) -> int:
         return serve.run(server, bound)
 
 
-def _session(url: str, beginning: Beginning, scene: dict[str, Any] | None, seed: int) -> str:
+def _session(url: str, beginning: Beginning, seed: int) -> str:
     """Begins a session; returns what leads to it, behind the address of the page."""
     from oyster_jax.client import Client
 
     with Client(url) as client:
-        return f"#session={beginning.session(client, scene, seed)}"
+        return f"#session={beginning.session(client, seed)}"
 
 
 def _bound(port: int | None) -> "socket.socket":

@@ -29,7 +29,7 @@ from oyster_jax.serve.security import Owner
 from oyster_jax.serve.stage import Stage
 from oyster_jax.session.archive import Archive, is_session
 from oyster_jax.session.errors import SessionError
-from oyster_jax.worlds.inside import observer
+from oyster_jax.worlds.inside import observer, remarks
 from oyster_jax.worlds.session import Session
 
 _LOG = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Start:
       stage: the world.
       about: the same for people, as in `seed 7`.
       seed: of the dream, and of all that happens.
-      prompt: frames and actions of a recorded moment or of an upload, or None.
+      prompt: frames and actions of a recorded moment or of an upload, a sentence, or None.
       entities: a description to begin from, or None.
       duration: seconds of world time.
     """
@@ -56,7 +56,7 @@ class Start:
     stage: Stage
     about: str
     seed: int
-    prompt: tuple[np.ndarray, np.ndarray] | None
+    prompt: tuple[np.ndarray, np.ndarray] | str | None
     entities: dict[str, Any] | None
     duration: float
 
@@ -90,7 +90,7 @@ class Lobby:
 
         Raises:
           Refusal: the owner has too many.
-          WorldError: the world cannot begin from what is described.
+          WorldError: the world cannot begin so, or its moderator refuses the sentence.
         """
         if len(await self._run(lambda: self._owned(owner))) >= self._limits.sessions:
             raise Refusal(429, "too_many_sessions", f"You have {self._limits.sessions} sessions; delete some first.")
@@ -107,7 +107,7 @@ class Lobby:
                 max_duration=start.duration,
                 snapshot_bytes=self._limits.session_bytes,
             )
-            self._write(identity, about)
+            self._write(identity, about | {"remarks": remarks(session)})
             return session
 
         session = await self._run(create)
@@ -133,7 +133,7 @@ class Lobby:
                 def open_it() -> Session:
                     session = Session.open(self.folder / identity, stage.world)
                     # What the list says of it holds no longer, whatever ends the server.
-                    self._write(identity, {name: about[name] for name in ("owner", "world", "start", "created")})
+                    self._write(identity, {name: about[name] for name in about if name not in ("ticks", "bytes")})
                     return session
 
                 session = await self._run(open_it)
@@ -286,6 +286,7 @@ class Lobby:
             bytes=size,
             open=live is not None,
             running=live is not None and live.is_running,
+            remarks=about.get("remarks", []),
         )
 
     async def _run(self, function: Callable[[], Any]) -> Any:

@@ -20,6 +20,7 @@ from oyster_jax.serve.resources import (
     Fault,
     Message,
     Name,
+    Sentence,
     Status,
     Text,
     Tick,
@@ -196,7 +197,7 @@ class Edit(Message, frozen=True):
 class Happen(Message, frozen=True):
     """`event`: makes something happen with lane 0's next tick: an event, by its name or in a sentence."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=300)]
+    name: Sentence
 
 
 class Extend(Message, frozen=True):

@@ -12,6 +12,7 @@ WorldName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Identity = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$", max_length=16)]
 Tick = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Button = Annotated[str, Meta(min_length=1, max_length=32)]
+Sentence = Annotated[str, Meta(min_length=1, max_length=300)]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
@@ -86,7 +87,7 @@ class WorldCard(Message, frozen=True):
 
     `actions` are the sets of buttons that mean something together; `pictures` are addresses, the first a square one;
     `view` is how many tiles the frame is across, null where no entities are read; `entity_types` names their types;
-    `events` can be made to happen.
+    `events` can be made to happen; `examples` are sentences to begin with, none where the world knows no words.
     """
 
     name: str
@@ -106,6 +107,7 @@ class WorldCard(Message, frozen=True):
     view: float | None
     entity_types: dict[str, str]
     events: list[str]
+    examples: list[str]
 
 
 class Prompt(Message, frozen=True):
@@ -119,7 +121,7 @@ class Prompt(Message, frozen=True):
 
 
 class SessionInfo(Message, frozen=True):
-    """A session as the list shows it."""
+    """A session as the list shows it; `remarks` are on the sentence that it began with, where something was amiss."""
 
     id: str
     world: str
@@ -130,15 +132,17 @@ class SessionInfo(Message, frozen=True):
     bytes: int
     open: bool
     running: bool
+    remarks: list[str]
 
 
 class CreateSession(Message, frozen=True):
-    """Begins a session: from a seed, a recorded moment (its name), an upload (its id) or a description of entities."""
+    """Begins a session: from a seed, a recorded moment (its name), an upload (its id), a sentence or a description."""
 
     world: WorldName
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
     prompt: Name | None = None
     image: Identity | None = None
+    sentence: Sentence | None = None
     entities: dict[str, Any] | None = None
     duration: Annotated[float, Meta(gt=0, le=86_400)] | None = None
 

@@ -173,15 +173,16 @@ class Rest:
 
     def _start(self, owner: Owner, asked: CreateSession) -> Start:
         stage = self._stage(asked.world)
-        if sum(given is not None for given in (asked.prompt, asked.image, asked.entities)) > 1:
-            raise Refusal(
-                400, "bad_request", "A session begins from one of a recorded moment, an upload and a description."
-            )
+        beginnings = (asked.prompt, asked.image, asked.sentence, asked.entities)
+        if sum(given is not None for given in beginnings) > 1:
+            sentence = "A session begins from one of a recorded moment, an upload, a sentence and a description."
+            raise Refusal(400, "bad_request", sentence)
         longest = owner.tier.duration
         duration = min(longest, self._services.duration) if asked.duration is None else asked.duration
         if duration > longest:
             raise Refusal(422, "too_long", f"A session of yours lasts at most {longest:g} s of world time.")
-        seed, prompt = asked.seed if asked.seed is not None else self._services.new_seed(), None
+        seed = asked.seed if asked.seed is not None else self._services.new_seed()
+        prompt: tuple[np.ndarray, np.ndarray] | str | None = None
         about = f"seed {seed}"
         if asked.prompt is not None:
             if (moment := stage.moments.get(asked.prompt)) is None:
@@ -192,6 +193,8 @@ class Rest:
             if picture.about.world != stage.name:
                 raise Refusal(422, "other_world", f"The upload is for the world '{picture.about.world}'.")
             about, prompt = "an uploaded picture", (picture.frame[None], np.zeros(0, np.int32))
+        elif asked.sentence is not None:
+            about = prompt = asked.sentence
         elif asked.entities is not None:
             about = "a description"
         return Start(stage=stage, about=about, seed=seed, prompt=prompt, entities=asked.entities, duration=duration)

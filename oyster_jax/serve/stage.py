@@ -55,11 +55,13 @@ class Stage:
         _ = self.preview
 
     def warm_beginnings(self) -> None:
-        """Compiles what sessions that begin from recorded moments or pictures need: a program for each length."""
+        """Compiles what other beginnings need: a program for each length of recorded moments, and those of words."""
         shape = self.world.spec.frame.shape
         for ticks in {1, *(len(moment.frames) for moment in self.moments.values())}:
             state = self.world.encode(np.zeros((ticks, *shape), np.uint8), np.zeros(ticks - 1, np.int32))
             self.world.render(state)
+        if (words := self.world.words) is not None:
+            self.world.render(self.world.encode(entities=words.draw(words.examples[0]).document))
 
     def warm_edits(self) -> None:
         """Compiles what an edit needs, whatever it changes; nothing for a world that does not know what it shows."""
@@ -116,6 +118,7 @@ class Stage:
             view=readouts.view if readouts.entity_types else None,
             entity_types=record.get("entity_types", {}),
             events=list(spec.events.names) if spec.events is not None else [],
+            examples=list(self.world.words.examples) if self.world.words is not None else [],
         )
 
     @property

@@ -38,7 +38,9 @@ def beginning(
         raise WorldError("A session begins from a prompt or from what is described, not from both.")
     if isinstance(prompt, str):
         # What was drawn is kept beside the sentence: a replay needs no words.
-        manifest["sentence"], entities, prompt = prompt, world.imagine(prompt, seed).document, None
+        scene = world.imagine(prompt, seed)
+        manifest |= {"sentence": prompt, "remarks": list(scene.remarks)}
+        entities, prompt = scene.document, None
     if entities is not None:
         manifest["entities"] = plain(entities)
         world.encode(entities=manifest["entities"], seed=seed)

@@ -54,6 +54,11 @@ def rest(session: Session) -> None:
         session._lived, session._paused = session.wall_time, True
 
 
+def remarks(session: Session) -> list[str]:
+    """Returns what of the sentence that a session began with was not understood or could not be had, in sentences."""
+    return list(session._archive.manifest.get("remarks", []))
+
+
 def observer(session: Session, world: Any) -> Replayer:
     """Returns what computes any tick of a session for another thread, while it is lived on.
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import random
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +24,9 @@ SURE = 0.5
 
 #: Scenes that are drawn of a sentence; the one that keeps most of what it says is taken.
 CANDIDATES = 8
+
+#: Sentences that are given as examples.
+EXAMPLES = 4
 
 #: Sentences that are read in one call.
 _TOGETHER = 64
@@ -120,6 +124,14 @@ class Words:
         self.vocabulary = frozenset(vocabulary)
         self.text_config, self.text_params = text_config, text_params
         self.scene_config, self.scene_params = scene_config, scene_params
+
+    @functools.cached_property
+    def examples(self) -> tuple[str, ...]:
+        """Some sentences, for whoever wonders what can be said: of ground, who is there and how things stand."""
+        generator, parts = random.Random(0), ("tiles", "entities", "quantities")
+        said = [[fact.says for fact in self.facts if fact.part == part and fact.most != 0] for part in parts]
+        drawn = (", ".join(generator.choice(of) for of in said if of) for _ in range(4 * EXAMPLES))
+        return tuple(dict.fromkeys(drawn))[:EXAMPLES]
 
     def understand(self, sentence: str) -> Understanding:
         """Returns what a sentence says of a place, surest first.

@@ -38,6 +38,7 @@
  * @property {number} prompts how many recorded moments it has.
  * @property {number | null} view tiles across a frame, null where nothing is known of its things.
  * @property {string[]} events that can be made to happen.
+ * @property {string[]} examples sentences to begin with, none where the world knows no words.
  */
 
 /** @typedef {{name: string, title: string, ticks: number, picture: string}} Prompt a recorded moment. */
@@ -53,6 +54,7 @@
  * @property {number} bytes
  * @property {boolean} open
  * @property {boolean} running
+ * @property {string[]} remarks on the sentence that it began with.
  */
 
 /**

@@ -1,7 +1,7 @@
 /** The first page: the worlds that can be entered, and the sessions that can be gone on with. */
 
 import { element, iconButton } from "./element.js";
-import { complain } from "./notice.js";
+import { complain, notice } from "./notice.js";
 import * as rest from "./rest.js";
 import { size } from "./recorder.js";
 import { Start } from "./start.js";
@@ -59,7 +59,11 @@ export class Picker {
     const choose = () => {
       const start = new Start({
         world,
-        enter: async (beginning) => this._open((await rest.createSession({ world: world.name, ...beginning })).id),
+        enter: async (beginning) => {
+          const session = await rest.createSession({ world: world.name, ...beginning });
+          for (const remark of session.remarks) notice(remark);
+          this._open(session.id);
+        },
       });
       this._start.replaceChildren(start.element);
     };

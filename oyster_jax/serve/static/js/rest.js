@@ -28,7 +28,7 @@ export async function sessions() {
 }
 
 /**
- * @param {{world: string, seed?: number, prompt?: string, image?: string}} start
+ * @param {{world: string, seed?: number, sentence?: string, prompt?: string, image?: string}} start
  * @returns {Promise<SessionInfo>}
  */
 export function createSession(start) {

@@ -1,18 +1,20 @@
-/** How a world begins: a fresh dream, a recorded moment, or a picture of one's own. */
+/** How a world begins: a fresh dream, a sentence, a recorded moment, or a picture of one's own. */
 
 import { element, icon } from "./element.js";
 import { complain } from "./notice.js";
 import * as rest from "./rest.js";
 
 /** @typedef {import("./messages.js").WorldCard} WorldCard */
-/** @typedef {{seed?: number, prompt?: string, image?: string}} Beginning */
+/** @typedef {{seed?: number, sentence?: string, prompt?: string, image?: string}} Beginning */
 
 /** What the server takes. */
 const PICTURES = "image/png,image/jpeg,image/webp";
 const SEEDS = 10_000;
+const SENTENCE = 300;
 
 const WAYS = /** @type {const} */ ([
   ["dream", "Dream", "dream"],
+  ["words", "In words", "words"],
   ["moment", "Moment", "moment"],
   ["image", "Your picture", "image"],
 ]);
@@ -23,7 +25,10 @@ export class Start {
     this._about = about;
     /** @type {Beginning | null} */
     this._beginning = null;
-    const ways = WAYS.filter(([way]) => way !== "moment" || about.world.prompts > 0);
+    /** Where this way says why it was refused. */
+    this._refused = element("p.refused", { role: "alert" });
+    const { prompts, examples } = about.world;
+    const ways = WAYS.filter(([way]) => (way !== "moment" || prompts > 0) && (way !== "words" || examples.length));
     this._tabs = ways.map(([way, name, picture]) =>
       element(
         "button.way",
@@ -61,8 +66,9 @@ export class Start {
     }
     this._panel.setAttribute("aria-labelledby", `way-${way}`);
     this._ready(null);
-    const content = way === "dream" ? this._dream() : way === "moment" ? this._moment() : this._image();
-    this._panel.replaceChildren(...content);
+    const contents = { dream: this._dream, words: this._words, moment: this._moment, image: this._image };
+    this._refused.textContent = "";
+    this._panel.replaceChildren(...contents[/** @type {keyof typeof contents} */ (way)].call(this), this._refused);
   }
 
   /** @param {KeyboardEvent} event */
@@ -86,10 +92,11 @@ export class Start {
     if (this._beginning === null) return;
     this._go.disabled = true;
     this._go.textContent = "Opening …";
+    this._refused.textContent = "";
     try {
       await this._about.enter(this._beginning);
     } catch (error) {
-      complain(error);
+      this._refused.textContent = error instanceof Error ? error.message : String(error);
     } finally {
       this._go.disabled = false;
       this._go.textContent = "Enter the world";
@@ -107,11 +114,10 @@ export class Start {
       value: String(roll()),
       id: "seed",
     });
-    const refused = element("p.refused", { "aria-live": "polite" });
     const read = () => {
       const seed = Number(input.value);
       const known = Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31 && input.value !== "";
-      refused.textContent = known ? "" : "A seed is a whole number from 0 to 2,147,483,647.";
+      this._refused.textContent = known ? "" : "A seed is a whole number from 0 to 2,147,483,647.";
       this._ready(known ? { seed } : null);
     };
     input.addEventListener("input", read);
@@ -130,7 +136,35 @@ export class Start {
     return [
       element("p", {}, "The world dreams a place from nothing. The same seed is always the same place."),
       element("div.seed-row", {}, element("label", { for: "seed" }, "Seed"), input, dice),
-      refused,
+    ];
+  }
+
+  /** @returns {Node[]} */
+  _words() {
+    const { examples } = this._about.world;
+    const input = element("textarea", { id: "sentence", rows: 2, maxLength: SENTENCE, placeholder: examples[0] });
+    const read = () => {
+      const sentence = input.value.trim();
+      this._refused.textContent = "";
+      this._ready(sentence ? { sentence } : null);
+    };
+    input.addEventListener("input", read);
+    input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      if (event.code !== "Enter" || event.shiftKey) return;
+      event.preventDefault();
+      this._enter();
+    });
+    const chips = examples.map((example) =>
+      element(
+        "button.chip",
+        { type: "button", onclick: () => ((input.value = example), read(), input.focus()) },
+        example,
+      ),
+    );
+    return [
+      element("label", { for: "sentence" }, "Say what there is, and the world draws a place of which it is so."),
+      input,
+      element("div.chips", { role: "group", "aria-label": "Examples" }, ...chips),
     ];
   }
 
