@@ -1,6 +1,7 @@
 """What may be asked of a session over its stream, beside frames: one function a method of the protocol."""
 
 import dataclasses
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,9 +13,16 @@ from oyster_jax.serve.errors import Refusal
 from oyster_jax.serve.limits import Limits, Tier
 from oyster_jax.serve.live import Live
 from oyster_jax.serve.resources import BranchLine, Message, Status
+from oyster_jax.serve.telling import Telling
 from oyster_jax.session.errors import SessionError
-from oyster_jax.worlds.errors import WorldError
-from oyster_jax.worlds.inside import beside, rest
+from oyster_jax.worlds.errors import StoryError, WorldError
+from oyster_jax.worlds.inside import beside, note, rest
+from oyster_jax.worlds.rehearsal import rehearse
+from oyster_jax.worlds.story import Story
+from oyster_jax.worlds.story import parsed as parsed_story
+
+#: What may be asked while a story is told; all else ends it.
+_BESIDE_STORIES = frozenset({"pause", "resume", "timeline", "rate", "label", "extend", "edit", "event"})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,7 +56,10 @@ class Controls:
             "pause": self.pause, "resume": self.resume, "step": self.step, "reset": self.reset,
             "timeline": self.timeline, "rate": self.rate, "seek": self.seek, "branch": self.branch, "hop": self.hop,
             "label": self.label, "extend": self.extend, "compare": self.compare, "edit": self.edit, "event": self.event,
+            "story": self.story,
         }  # fmt: skip
+        if self.live.telling is not None and method not in _BESIDE_STORIES:
+            await self.live.telling.stop()
         return await functions[method](params)
 
     async def pause(self, _: protocol.NoParams) -> Status:
@@ -146,6 +157,26 @@ class Controls:
         """Makes something happen with the next tick."""
         return await self._intervene(lambda: self.live.session.event(params.name))
 
+    async def story(self, params: protocol.Tell) -> Status:
+        """Tells a story from now on, in the place of one that is told; null ends that."""
+        live, world = self.live, self.live.stage.world
+        if params.text is None:
+            return live.tell_status()
+        if live.compared is not None:
+            raise Refusal(409, "compared", "A story is told on one branch at a time; end comparing first.")
+        try:
+            story = parsed_story(params.text)
+            if story.world != live.stage.name:
+                raise StoryError(f"The story is of the world '{story.world}', but this is '{live.stage.name}'.")
+            self._check_room(story)
+            await live.change(lambda: rehearse(story, world, functools.partial(note, live.session)))
+        except StoryError as error:
+            raise Refusal(422, "story", str(error)) from error
+        if live.telling is None:
+            live.telling = Telling(live, story)
+        await live.go()
+        return live.tell_status()
+
     async def extend(self, params: protocol.Extend) -> Status:
         """Gives the session more world time, as far as its owner may have it."""
         live, longest = self.live, self.tier.duration
@@ -179,6 +210,19 @@ class Controls:
     async def timeline(self, _: protocol.NoParams) -> list[BranchLine]:
         """Returns branches and labels."""
         return self.live.branches
+
+    def _check_room(self, story: Story) -> None:
+        """Refuses a story that would make too much of something."""
+        acts, lines, limits = [act for _, act in story.turns], self.live.branches, self.limits
+        branches = len(lines) + 1 + sum(len(act.branches) for act in acts)
+        labels = sum(len(line.labels) for line in lines) + sum(bool(act.label) for act in acts)
+        done = sum(len(line.done) for line in lines) + sum(len(act.interventions) for act in acts)
+        for name, count, most in (
+            ("branches", branches, limits.branches), ("labels", labels, limits.labels),
+            ("interventions", done, limits.interventions),
+        ):  # fmt: skip
+            if count > most:
+                raise Refusal(429, f"too_many_{name}", f"With this story the session had more than {most} {name}.")
 
     async def _intervene(self, act: Callable[[], object]) -> Status:
         """Does something to the branch that is played, and shows it; the clock stands or runs on as it did."""

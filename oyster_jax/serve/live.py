@@ -9,19 +9,22 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from oyster_jax.serve.engine import Engine, Ticked
 from oyster_jax.serve.errors import Refusal
 from oyster_jax.serve.limits import Limits
 from oyster_jax.serve.pacing import Pace
 from oyster_jax.serve.protocol import CLOSE_GONE, CLOSE_REPLACED, Event, Flag, Input, StatusEvent, TimelineEvent
-from oyster_jax.serve.resources import BranchLine, DoneLine, LabelLine, Status
-from oyster_jax.serve.shown import Shown
+from oyster_jax.serve.resources import BranchLine, Status
+from oyster_jax.serve.shown import Shown, branch_lines
 from oyster_jax.serve.stage import Stage
 from oyster_jax.session.errors import SessionEndedError
 from oyster_jax.worlds.inside import rest
 from oyster_jax.worlds.session import Session
+
+if TYPE_CHECKING:
+    from oyster_jax.serve.telling import Telling
 
 type Role = Literal["player", "spectator"]
 
@@ -67,6 +70,7 @@ class Live:
       factor: of the world's own ticks a second.
       halted: whether the player has paused.
       used: when it was last watched, in seconds of `time.monotonic`.
+      telling: the story that is told, which then steps it in the engine's place.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class Live:
     ):
         self.id, self.stage, self.factor, self.halted = identity, stage, 1.0, False
         self.used = time.monotonic()
+        self.telling: Telling | None = None
         self._engine, self._pool, self._limits = engine, pool, limits
         self.lanes = [session]
         self._last: dict[int, Shown] = {}
@@ -113,7 +118,7 @@ class Live:
     @property
     def due(self) -> float | None:
         """When the next tick is due, None while none is."""
-        return None if self._changing or not self.is_running else self._pace.due
+        return None if self._changing or self.telling or not self.is_running else self._pace.due
 
     @property
     def is_running(self) -> bool:
@@ -162,7 +167,7 @@ class Live:
         failed = False
         for lane, tick in enumerate(ticked):
             if tick.frame is not None:
-                self._show(lane, tick, Flag(0))
+                self.show(lane, tick, Flag(0))
             elif not isinstance(tick.error, SessionEndedError):
                 self._trouble, failed = str(tick.error), True
         if failed or self.ended:
@@ -192,6 +197,8 @@ class Live:
         else:
             for shown in self._last.values():
                 watcher.show(shown)
+        if self.telling is not None:
+            watcher.tell(self.telling.event)
         if watcher.role == "player" and not self.halted:
             await self.go()
         self.tell_status()
@@ -269,23 +276,25 @@ class Live:
 
         await self.change(look)
         for lane, ticked in enumerate(shown[: len(self.lanes)]):
-            self._show(lane, ticked, Flag.JUMPED)
+            self.show(lane, ticked, Flag.JUMPED)
         return self.tell_status()
 
     def tell_status(self) -> Status:
         """Tells all who watch how the session is doing."""
         status = self.status
-        self._tell(StatusEvent(status=status))
+        self.tell(StatusEvent(status=status))
         return status
 
     def tell_timeline(self) -> None:
         """Tells all who watch which branches and labels there are."""
         branches = self.branches
         self._numbers = {line.name: line.number for line in branches}
-        self._tell(TimelineEvent(branches=branches))
+        self.tell(TimelineEvent(branches=branches))
 
     async def close(self, message: str = "The session was closed.", code: int = CLOSE_GONE) -> None:
-        """Ends all streams, and puts the session on the disk."""
+        """Ends all streams and the story, and puts the session on the disk."""
+        if self.telling is not None:
+            await self.telling.stop()
         self._engine.leave(self)
         for watcher in self._watchers:
             watcher.end(code, "closed", message)
@@ -327,21 +336,10 @@ class Live:
     @property
     def branches(self) -> list[BranchLine]:
         """The timeline, as it is told."""
-        return [
-            BranchLine(
-                number=number,
-                name=line.name,
-                parent=line.parent,
-                at=line.at,
-                end=line.end,
-                created=line.created,
-                labels=[LabelLine(tick=label.tick, text=label.text) for label in line.labels],
-                done=[DoneLine(tick=one.tick, kind=one.kind, text=one.text) for one in line.interventions],
-            )
-            for number, line in enumerate(self.session.timeline().branches)
-        ]
+        return branch_lines(self.session.timeline())
 
-    def _show(self, lane: int, ticked: Ticked, flags: Flag) -> None:
+    def show(self, lane: int, ticked: Ticked, flags: Flag) -> None:
+        """Shows all who watch what has become of a lane, which is where its session now is."""
         if ticked.frame is None:
             return
         session = self.lanes[lane]
@@ -370,7 +368,8 @@ class Live:
         for watcher in self._watchers:
             watcher.show(shown)
 
-    def _tell(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:
+        """Tells all who watch something."""
         for watcher in self._watchers:
             watcher.tell(event)
 

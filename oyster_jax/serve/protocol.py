@@ -200,6 +200,12 @@ class Happen(Message, frozen=True):
     name: Sentence
 
 
+class Tell(Message, frozen=True):
+    """`story`: tells a story, the text of a file as `oyster direct` takes it, from now on; null ends the one told."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=12_000)] | None
+
+
 class Extend(Message, frozen=True):
     """`extend`: gives the session more world time, in seconds, as far as its owner may have it."""
 
@@ -228,7 +234,7 @@ class ChooseCodec(Message, frozen=True):
 METHODS: dict[str, type[Message]] = {
     "pause": NoParams, "resume": NoParams, "step": NoParams, "reset": NoParams, "timeline": NoParams,
     "rate": Rate, "seek": Seek, "branch": BranchOff, "hop": Hop, "label": Label, "extend": Extend,
-    "edit": Edit, "event": Happen,
+    "edit": Edit, "event": Happen, "story": Tell,
     "readouts": Readouts, "compare": Compare, "codec": ChooseCodec, "export": ExportSpan,
 }  # fmt: skip
 #: Those of them that a spectator may use: they change nothing but what is sent.
@@ -293,6 +299,31 @@ class ReadoutsEvent(Message, frozen=True, tag="readouts", tag_field="event"):
     type: Literal["event"] = "event"
 
 
+type StoryPhase = Literal["telling", "told", "stopped", "failed"]
+
+
+class ActLine(Message, frozen=True):
+    """An act of a story: the branch that the story tells it on, its label, and what it does."""
+
+    branch: str
+    label: str
+    does: str
+
+
+class StoryEvent(Message, frozen=True, tag="story", tag_field="event"):
+    """How a story stands: sent whenever an act begins, and at its end.
+
+    `told` are the numbers of the acts that took place, counted from 0, the last one being that of now; others before it
+    were left out because something was not so.
+    """
+
+    phase: StoryPhase
+    sentence: str
+    acts: list[ActLine]
+    told: list[int]
+    type: Literal["event"] = "event"
+
+
 class ClosedEvent(Message, frozen=True, tag="closed", tag_field="event"):
     """The last message of a stream that the server ends; the close code follows."""
 
@@ -301,7 +332,7 @@ class ClosedEvent(Message, frozen=True, tag="closed", tag_field="event"):
     type: Literal["event"] = "event"
 
 
-type Event = Hello | StatusEvent | TimelineEvent | ReadoutsEvent | ClosedEvent
+type Event = Hello | StatusEvent | TimelineEvent | ReadoutsEvent | StoryEvent | ClosedEvent
 type ServerMessage = Response | ErrorAnswer | Event
 
 decode_client = msgspec.json.Decoder(Input | Ack | Request).decode

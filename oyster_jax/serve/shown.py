@@ -1,4 +1,4 @@
-"""A frame on its way to those who watch."""
+"""A frame, and the timeline, on their way to those who watch."""
 
 import dataclasses
 import functools
@@ -8,9 +8,28 @@ import numpy as np
 
 from oyster_jax.serve.pictures import jpeg
 from oyster_jax.serve.protocol import Flag, FrameHeader, Kind, ReadoutsEvent
+from oyster_jax.serve.resources import BranchLine, DoneLine, LabelLine
+from oyster_jax.session.timeline import Timeline
 
 #: Entities of less probability are not told.
 _PROBABLE = 0.3
+
+
+def branch_lines(timeline: Timeline) -> list[BranchLine]:
+    """Returns a timeline as it is told."""
+    return [
+        BranchLine(
+            number=number,
+            name=line.name,
+            parent=line.parent,
+            at=line.at,
+            end=line.end,
+            created=line.created,
+            labels=[LabelLine(tick=label.tick, text=label.text) for label in line.labels],
+            done=[DoneLine(tick=one.tick, kind=one.kind, text=one.text) for one in line.interventions],
+        )
+        for number, line in enumerate(timeline.branches)
+    ]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

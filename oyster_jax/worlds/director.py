@@ -7,8 +7,9 @@ session does.
 
 import contextlib
 import dataclasses
+import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,14 +45,14 @@ def direct(session: Session, story: Story, watch: Watch | None = None) -> tuple[
       StoryError: the world cannot do what the story says, or the session was lived otherwise.
       SessionError: the session is full, or its disk.
     """
-    rehearse(story, session.world)
+    rehearse(story, session.world, functools.partial(inside.note, session))
     for beat in _told(_Walk(session, MAIN, 0, follows=True), story.acts, story.seed, itertools.count()):
         if watch is not None and beat.ticked:
             watch(beat.branch, beat.tick)
     return story.leaves
 
 
-def tell(session: Session, story: Story) -> "Iterator[Beat]":
+def tell(session: Session, story: Story) -> "Generator[Beat, None, None]":
     """Tells a story that goes on from where a session is now, a beat at a time.
 
     Acts up to the first fork are lived in the session itself, each branch in one of its own, which is closed once told.
@@ -86,7 +87,7 @@ class Beat:
     tick: int
 
 
-def _told(walk: "_Walk", acts: Sequence[Act], seed: int, turns: Iterator[int]) -> Iterator[Beat]:
+def _told(walk: "_Walk", acts: Sequence[Act], seed: int, turns: Iterator[int]) -> Generator[Beat, None, None]:
     """Tells the acts of one branch, then the branches that leave its end."""
     for number, act in enumerate(acts):
         turn = next(turns)

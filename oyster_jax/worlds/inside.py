@@ -59,6 +59,11 @@ def remarks(session: Session) -> list[str]:
     return list(session._archive.manifest.get("remarks", []))
 
 
+def note(session: Session, kind: str, text: str) -> None:
+    """Writes into the log of a session what was decided of a text, see `worlds.directing`."""
+    session._event(kind, text)
+
+
 def observer(session: Session, world: Any) -> Replayer:
     """Returns what computes any tick of a session for another thread, while it is lived on.
 

@@ -1,36 +1,44 @@
 """A rehearsal: whether a world can do what a story says, known before any of it is lived."""
 
+from collections.abc import Callable
+
 from oyster_jax.data.policies import POLICIES
-from oyster_jax.worlds.directing import event_of
+from oyster_jax.worlds.directing import REFUSED, noted_event_of
 from oyster_jax.worlds.edit import Edit
 from oyster_jax.worlds.errors import StoryError, WorldError
 from oyster_jax.worlds.story import Act, Story
 from oyster_jax.worlds.world import World
 
 
-def rehearse(story: Story, world: World) -> None:
+def rehearse(story: Story, world: World, note: Callable[[str, str], None] | None = None) -> None:
     """Checks that a world knows all actions, events, edits and conditions of a story.
 
     Whether what is to be edited is there when its turn comes, nobody knows before.
+
+    Args:
+      story: all of it.
+      world: that it is to be lived in.
+      note: told which sentence was refused and why, as `noted_event_of` tells it.
 
     Raises:
       StoryError: it does not, or its moderator refuses a sentence; the text lists what the world knows.
     """
     for number, (branch, act) in enumerate(story.turns, 1):
         try:
-            _check(act, world)
+            _check(act, world, note)
         except (StoryError, WorldError, ValueError) as error:
             raise StoryError(f"Act {number} of the story, on '{branch}': {error}") from error
 
 
-def _check(act: Act, world: World) -> None:
+def _check(act: Act, world: World, note: Callable[[str, str], None] | None) -> None:
     if act.do and act.do not in POLICIES:
         world.spec.action.script(act.do)
     for condition in (act.when, act.until):
         if condition is not None:
             condition.check(world)
     if act.event is not None:
-        event_of(world, act.event)
+        # What is taken is noted when it is done.
+        noted_event_of(world, act.event, lambda kind, text: note(kind, text) if note and kind == REFUSED else None)
     if act.edit is not None:
         structure = world.model.tokenizer.structure
         if structure is None:

@@ -82,6 +82,12 @@ class Act:
     branches: Mapping[str, tuple["Act", ...]] = dataclasses.field(default_factory=dict)
 
     @property
+    def sentence(self) -> str:
+        """What it does, for people."""
+        done = ["an edit"] if self.edit is not None else []
+        return ", ".join([*done, *(part for part in (self.event, self.do) if part)])
+
+    @property
     def interventions(self) -> list[tuple[str, Any]]:
         """Kind and content of what is done to the world, in order."""
         return [(kind, given) for kind, given in ((EDIT, self.edit), (EVENT, self.event)) if given is not None]

@@ -27,6 +27,7 @@
  * @property {string} title
  * @property {string} card Markdown.
  * @property {string[]} buttons
+ * @property {string[]} actions sets of buttons that mean something together.
  * @property {number} height
  * @property {number} width
  * @property {number} rate
@@ -78,6 +79,14 @@
  * @property {string[]} codecs
  * @property {Status} status
  * @property {import("./tree.js").Branch[]} branches
+ */
+
+/**
+ * @typedef {object} Story how a story stands that the server tells.
+ * @property {"telling" | "told" | "stopped" | "failed"} phase
+ * @property {string} sentence
+ * @property {Array<{branch: string, label: string, does: string}>} acts
+ * @property {number[]} told numbers of the acts that took place, the last one that of now.
  */
 
 /**

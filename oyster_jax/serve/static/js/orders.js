@@ -5,6 +5,7 @@ import { download } from "./download.js";
 import { notice } from "./notice.js";
 import { openClip } from "./recorder.js";
 import { SPEEDS } from "./transport.js";
+import { doneBefore } from "./tree.js";
 
 /** @typedef {import("./player.js").Player} Player */
 
@@ -32,6 +33,13 @@ const ORDERS = {
   faster: (player) => speed(player, 1),
   branch,
   label,
+  undo: ({ session, parts }) => {
+    const { branch, tick } = session.place;
+    const last = doneBefore(session.branches, branch, tick).at(-1);
+    // What goes on from the tick before does without it.
+    if (last && last.tick > 0) return parts.scrubber.go({ branch, tick: last.tick - 1 });
+    return undefined;
+  },
   record,
   shot: async ({ session, parts }) => {
     const { branch, tick } = session.place;

@@ -14,9 +14,11 @@ import { Recorder } from "./recorder.js";
 import { Scrubber } from "./scrubber.js";
 import { Session } from "./session.js";
 import { Stage } from "./stage.js";
+import { Story } from "./story.js";
 import { recall, remember } from "./storage.js";
 import { Timeline } from "./timeline.js";
 import { Transport } from "./transport.js";
+import { doneBefore } from "./tree.js";
 import { pausedHint, showCondition } from "./veils.js";
 
 /** @typedef {import("./link.js").Place} Place */
@@ -31,6 +33,7 @@ import { pausedHint, showCondition } from "./veils.js";
  * @property {Branches} branches
  * @property {Controls} controls
  * @property {Directing} directing
+ * @property {Story} story
  * @property {Scrubber} scrubber
  * @property {Hud} hud
  * @property {Forecast} forecast
@@ -134,7 +137,8 @@ export class Player {
       timeline,
       branches,
       controls,
-      directing: new Directing(spectator ? [] : world.events),
+      directing: new Directing({ events: spectator ? [] : world.events, rate, undo: () => this.do("undo") }),
+      story: new Story({ world, spectator }),
       scrubber,
       hud: new Hud({ rate }),
       forecast: new Forecast(),
@@ -151,7 +155,7 @@ export class Player {
 
   /** @param {boolean} spectator */
   _lay(spectator) {
-    const { stage, transport, timeline, branches, controls, directing, hud, forecast } = this.parts;
+    const { stage, transport, timeline, branches, controls, directing, story, hud, forecast } = this.parts;
     this.element.replaceChildren(
       element(
         "div.main-column",
@@ -168,6 +172,7 @@ export class Player {
         hud.element,
         forecast.element,
         branches.element,
+        story.element,
       ),
     );
     this.element.toggleAttribute("data-spectator", spectator);
@@ -175,19 +180,22 @@ export class Player {
 
   _wire() {
     const { session } = this;
-    const { stage, timeline, branches, controls, directing, scrubber } = this.parts;
+    const { stage, timeline, branches, controls, directing, story, scrubber } = this.parts;
     const player = session.role === "player";
     this._stops.push(
       session.frames.listen(({ frame, picture }) => this._draw(frame, picture)),
       session.changed.listen(() => this._show()),
       session.timeline.listen(() => this._show()),
       session.readouts.listen((said) => this._read(said)),
+      session.story.listen((told) => story.show(told)),
       controls.held.changed.listen((input) => session.input(input)),
     );
     if (!player) return;
     timeline.scrubbed.listen((place) => scrubber.glance(place));
     timeline.chosen.listen((place) => scrubber.drop(place));
     directing.told.listen((name) => session.event(name).catch(complain));
+    story.wanted.listen((text) => session.tell(text).catch((error) => story.refuse(error)));
+    directing.chosen.listen((tick) => scrubber.go({ branch: session.place.branch, tick }));
     branches.hop.listen((branch) => session.hop(branch).catch(complain));
     branches.compare.listen((branch) => session.compare(branch).catch(complain));
     stage.element.addEventListener("pointerdown", () => stage.screen.element.focus({ preventScroll: true }));
@@ -231,8 +239,9 @@ export class Player {
   _show() {
     const { status } = this.session;
     if (!status || !this.built) return;
-    const { stage, transport, timeline, branches } = this.built;
+    const { stage, transport, timeline, branches, directing } = this.built;
     transport.show(status);
+    directing.show(doneBefore(this.session.branches, status.branch, status.tick));
     timeline.show(this.session.branches);
     this._point();
     branches.show(this.session.branches, status.branch, status.compared);

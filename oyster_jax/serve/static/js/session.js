@@ -32,6 +32,8 @@ export class Session {
     this.timeline = new Signal();
     /** @type {Signal<Readouts>} */
     this.readouts = new Signal();
+    /** @type {Signal<import("./messages.js").Story>} a story that the server tells has come further. */
+    this.story = new Signal();
     /** @type {Signal<Error>} */
     this.trouble = new Signal();
     /** @type {import("./messages.js").WorldCard | null} */
@@ -126,6 +128,11 @@ export class Session {
     return this._ask("event", { name });
   }
 
+  /** @param {string | null} text of a story that shall be told from now on, null to end the one that is told. */
+  tell(text) {
+    return this._ask("story", { text });
+  }
+
   /** @param {number} seconds */
   extend(seconds) {
     return this._ask("extend", { seconds });
@@ -210,6 +217,9 @@ export class Session {
         break;
       case "timeline":
         this._branch(event.branches);
+        break;
+      case "story":
+        this.story.tell(/** @type {any} */ (event));
         break;
       case "readouts":
         this.readouts.tell(/** @type {any} */ (event));

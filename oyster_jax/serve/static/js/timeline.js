@@ -2,7 +2,7 @@
 
 import { drawing, element } from "./element.js";
 import { Signal } from "./signal.js";
-import { clock, layOut, ownerOf, pathTo } from "./tree.js";
+import { clock, layOut, ownerOf, pathTo, written } from "./tree.js";
 
 /** @typedef {import("./tree.js").Branch} Branch */
 /** @typedef {{branch: string, tick: number}} Place */
@@ -15,6 +15,8 @@ const NUMBER = 34;
 /** The least that is shown, in seconds, and by how much the axis grows when it is full. */
 const LEAST = 20;
 const GROWTH = 1.3;
+/** Pixels within which a mark is pointed at. */
+const REACH = 6;
 
 export class Timeline {
   /** @param {{rate: number, picture: (place: Place) => Promise<ImageBitmap> | null}} about ticks a second, and what is
@@ -40,7 +42,14 @@ export class Timeline {
     this._handle = drawing("g", { class: "handle" }, drawing("line", { y1: 0, y2: 0 }), drawing("circle", { r: 6.5 }));
     this._picture = drawing("svg", { class: "tracks" }, this._lines, this._path, this._tape, this._handle);
     this._glance = element("canvas", { width: 64, height: 64 });
-    this._tip = element("div.tip", { "aria-hidden": "true", hidden: true }, this._glance, element("span", {}));
+    this._told = element("strong", {});
+    this._tip = element(
+      "div.tip",
+      { "aria-hidden": "true", hidden: true },
+      this._glance,
+      this._told,
+      element("span", {}),
+    );
     this._tracks = element(
       "div.timeline-tracks",
       {
@@ -150,16 +159,30 @@ export class Timeline {
         drawing("circle", { class: "fork", cx: from, cy: above, r: 3 }),
       );
     }
-    const beside = branch.done.map(({ tick, kind, text }) => ({ tick, text: `${kind}: ${text}` }));
-    for (const { tick, text: said } of [...branch.labels, ...beside]) {
-      const x = this._x(tick);
-      const flag = drawing("path", { class: "flag", d: `M${x} ${y - 2}v-9h7l-2 2.5 2 2.5h-6` });
+    const mark = (/** @type {string} */ kind, /** @type {string} */ d, /** @type {string} */ said) => {
       const text = drawing("title");
-      text.textContent = `${said} (tick ${tick})`;
-      flag.append(text);
-      made.push(flag);
-    }
+      text.textContent = said;
+      made.push(drawing("path", { class: kind, d }, text));
+    };
+    for (const { tick, text } of branch.labels)
+      mark("flag", `M${this._x(tick)} ${y - 2}v-9h7l-2 2.5 2 2.5h-6`, `${text} (tick ${tick})`);
+    for (const { tick, kind, text } of branch.done)
+      mark("done", `M${this._x(tick)} ${y - 6}l5 6-5 6-5-6z`, `${kind}: ${written(text)} (tick ${tick})`);
     return made;
+  }
+
+  /**
+   * @param {Place} place
+   * @param {number} reach in ticks.
+   * @returns {string} what was done or written there, or nothing.
+   */
+  _said({ branch, tick }, reach) {
+    const owner = ownerOf(this._branches, branch, tick);
+    const marks = [...(owner?.done ?? []), ...(owner?.labels ?? [])];
+    return marks
+      .filter((one) => Math.abs(one.tick - tick) <= reach)
+      .map(({ text }) => written(text))
+      .join(", ");
   }
 
   /** Moves the handle, and colours the way that led to it. */
@@ -177,7 +200,9 @@ export class Timeline {
     const rate = this._about.rate;
     this._tracks.setAttribute("aria-valuenow", String(tick));
     this._tracks.setAttribute("aria-valuemax", String(this._end(branch)));
-    this._tracks.setAttribute("aria-valuetext", `${clock(tick, rate, true)}, tick ${tick} of branch ${branch}`);
+    const said = this._said(this._place, 0);
+    const where = `${clock(tick, rate, true)}, tick ${tick} of branch ${branch}`;
+    this._tracks.setAttribute("aria-valuetext", said ? `${where}: ${said}` : where);
   }
 
   /**
@@ -283,6 +308,7 @@ export class Timeline {
     const text = this._tip.lastElementChild;
     const time = clock(place.tick, this._about.rate, true);
     if (text) text.textContent = `${time} · tick ${place.tick} · ${place.branch}`;
+    this._told.textContent = this._said(place, (REACH * this._span) / Math.max(1, this._width - 2 * SIDE));
     this._tip.hidden = false;
     const half = this._tip.offsetWidth / 2;
     this._tip.style.left = `${Math.min(box.width - half, Math.max(half, event.clientX - box.left))}px`;

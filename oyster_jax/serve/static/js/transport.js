@@ -18,6 +18,7 @@ export const COMMANDS = /** @type {const} */ ([
   ["End", "End", "to the end of this branch", "end"],
   ["KeyB", "B", "new branch from here", "branch"],
   ["KeyL", "L", "label this moment", "label"],
+  ["KeyU", "U", "undo what was done to the world", "undo"],
   ["KeyR", "R", "record, stop recording", "record"],
   ["KeyC", "C", "screenshot", "shot"],
   ["KeyO", "O", "show what the world sees", "entities"],

@@ -84,6 +84,26 @@ export function pathTo(branches, name, tick) {
 }
 
 /**
+ * @param {readonly Branch[]} branches
+ * @param {string} name
+ * @param {number} tick
+ * @returns {Done[]} what was done to the world on the way to a tick, in order.
+ */
+export function doneBefore(branches, name, tick) {
+  return pathTo(branches, name, tick).flatMap(({ branch, from, to }) =>
+    branch.done.filter((one) => from <= one.tick && one.tick <= to),
+  );
+}
+
+/**
+ * @param {string} event its name.
+ * @returns {string} as people write it.
+ */
+export function written(event) {
+  return event.replaceAll("_", " ");
+}
+
+/**
  * @param {number} ticks
  * @param {number} rate ticks a second.
  * @returns {string} as in `1:07`, or `0:03.4` with tenths.
