@@ -47,9 +47,9 @@ def test_what_is_typed_happens_stands_in_the_timeline_and_is_undone(game: Game, 
     expect(mark).to_have_text(re.compile(r"event: night falls \(tick \d+\)"))
     expect(line).to_have_value("")
     line.fill("hail")
-    game.page.get_by_role("button", name="Do").click()
+    game.page.get_by_role("button", name="Do", exact=True).click()
     expect(game.page.get_by_text("The event holds no word that this world knows")).to_be_visible()
-    tick = int(mark.inner_text().split()[-1].rstrip(")"))
+    tick = int((mark.text_content() or "").split()[-1].rstrip(")"))
     game.wait(f"watched.last.tick > {tick + 3}")
 
     happened = game.page.get_by_role("list", name="What happened").get_by_role("button")

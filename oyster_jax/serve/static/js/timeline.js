@@ -38,9 +38,10 @@ export class Timeline {
     this._dragging = false;
     this._lines = drawing("g");
     this._path = drawing("g", { class: "path" });
+    this._marks = drawing("g");
     this._tape = drawing("rect", { class: "tape", height: 8, rx: 4, visibility: "hidden" });
     this._handle = drawing("g", { class: "handle" }, drawing("line", { y1: 0, y2: 0 }), drawing("circle", { r: 6.5 }));
-    this._picture = drawing("svg", { class: "tracks" }, this._lines, this._path, this._tape, this._handle);
+    this._picture = drawing("svg", { class: "tracks" }, this._lines, this._path, this._tape, this._marks, this._handle);
     this._glance = element("canvas", { width: 64, height: 64 });
     this._told = element("strong", {});
     this._tip = element(
@@ -120,6 +121,7 @@ export class Timeline {
     this._picture.setAttribute("height", String(height));
     this._rows = new Map(laid.map(({ branch, row }) => [branch.name, row]));
     this._lines.replaceChildren(...this._seconds(height), ...laid.flatMap((line) => this._line(line)));
+    this._marks.replaceChildren(...laid.flatMap((line) => this._marked(line)));
     this._point();
   }
 
@@ -159,16 +161,30 @@ export class Timeline {
         drawing("circle", { class: "fork", cx: from, cy: above, r: 3 }),
       );
     }
+    return made;
+  }
+
+  /**
+   * Flags of labels, and diamonds where something was done to the world.
+   *
+   * @param {import("./tree.js").Line} line
+   * @returns {SVGElement[]}
+   */
+  _marked({ branch, row }) {
+    const y = this._y(row);
     const mark = (/** @type {string} */ kind, /** @type {string} */ d, /** @type {string} */ said) => {
       const text = drawing("title");
       text.textContent = said;
-      made.push(drawing("path", { class: kind, d }, text));
+      return drawing("path", { class: kind, d }, text);
     };
-    for (const { tick, text } of branch.labels)
-      mark("flag", `M${this._x(tick)} ${y - 2}v-9h7l-2 2.5 2 2.5h-6`, `${text} (tick ${tick})`);
-    for (const { tick, kind, text } of branch.done)
-      mark("done", `M${this._x(tick)} ${y - 6}l5 6-5 6-5-6z`, `${kind}: ${written(text)} (tick ${tick})`);
-    return made;
+    return [
+      ...branch.labels.map(({ tick, text }) =>
+        mark("flag", `M${this._x(tick)} ${y - 2}v-9h7l-2 2.5 2 2.5h-6`, `${text} (tick ${tick})`),
+      ),
+      ...branch.done.map(({ tick, kind, text }) =>
+        mark("done", `M${this._x(tick)} ${y - 6}l5 6-5 6-5-6z`, `${kind}: ${written(text)} (tick ${tick})`),
+      ),
+    ];
   }
 
   /**
