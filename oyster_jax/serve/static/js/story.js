@@ -70,7 +70,7 @@ export class Story {
     const now = told.at(-1);
     this.element.hidden = false;
     this._stop.hidden = !runs;
-    this._run.textContent = runs ? "Tell it anew" : "Tell it";
+    this._run.textContent = runs ? "Again" : "Tell it";
     this._said.textContent = sentence;
     this._said.toggleAttribute("data-trouble", phase === "failed");
     const states = acts.map((_, number) => {
