@@ -10,7 +10,7 @@ from oyster_jax.cli.errors import UsageError
 from oyster_jax.cli.rollout import Config, main
 from oyster_jax.core.facts import holds
 from oyster_jax.data.errors import DatasetError
-from oyster_jax.evaluate.prompts import event_figures, lexicon_of, prompt_figures
+from oyster_jax.evaluate.prompts import lexicon_of, prompt_figures, request_figures
 from oyster_jax.testing import tiny_model, tiny_params
 from oyster_jax.worlds.errors import WorldError
 from oyster_jax.worlds.storage import read_world, save_world
@@ -114,7 +114,7 @@ def test_figures(dataset, world):
         assert figures.frame is not None
     assert found["known"].understood.value > 0.9
     assert found["known"].scene.value > found["known"].unprompted.value
-    events = event_figures(world.words, LEXICON, sentences=3)
+    events = request_figures(world.words, LEXICON, sentences=3)
     assert events.known > 0.9
     with pytest.raises(DatasetError, match="Recordings of tests:meadow have no words"):
         lexicon_of(dataset)
