@@ -8,7 +8,7 @@ from oyster_jax.session import journal
 from oyster_jax.session.archive import Archive
 from oyster_jax.worlds.inside import beside
 from oyster_jax.worlds.session import Session
-from tests.session.edited import ALONE, STONE, WOOD, differ, lived, meadow, same, verified
+from tests.session.edited import ALONE, LIGHT, STONE, WOOD, differ, lived, meadow, same, verified
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +102,31 @@ def test_a_branch_is_not_on_the_disk_before_the_edits_that_it_comes_from(world, 
         assert Archive(tmp_path / "s", write=False).branches["main"].interventions == []
         session.branch().close()
         assert len(Archive(tmp_path / "s", write=False).branches["main"].interventions) == 1
+
+
+@pytest.mark.parametrize("tick", [0, 5])
+def test_what_was_done_at_a_tick_can_be_undone_there(world, tmp_path, tick):
+    with world.session(tmp_path / "s", **ALONE) as session:
+        session.run("go", tick)
+        before = session.frame
+        edited = session.edit(WOOD)
+        same(session.rewind(tick), edited)
+        same(session.rewind(tick, as_it_came=True), before)
+        assert session.branch_name == "main"
+        same(session.step("go"), world.render(world.step(_after(world, tick), "go")))
+        assert session.branch_name == "branch-1"
+        session.rewind(tick, as_it_came=True)
+        again = session.edit(LIGHT)
+    with Session.open(tmp_path / "s", world) as opened:
+        same(opened.seek(tick, branch="main"), edited)
+        same(opened.seek(tick, branch="branch-1"), before)
+        same(opened.seek(tick, branch="branch-2"), again)
+    assert all(one.exact for one in verified(world, tmp_path / "s"))
+
+
+def _after(world, ticks):
+    """The state of the same life without a session."""
+    state = world.reset(3)
+    for _ in range(ticks):
+        state = world.step(state, "go")
+    return state
