@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 import re
 import types
 from typing import Any
@@ -187,6 +188,9 @@ def _made(name: str, view: str) -> Any:
             "Recording gym: needs the package gymnasium; install it with `pip install oyster-jax[envs]`."
         ) from error
     mode = "rgb_array" if view == "rendering" else None
+    if "XDG_RUNTIME_DIR" not in os.environ:
+        # Where nobody has a screen, SDL complains of it aloud unless it is told to draw into memory.
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     try:
         return gymnasium.make(name, render_mode=mode, disable_env_checker=True)
     except (gymnasium.error.Error, ImportError, TypeError, ValueError) as error:
