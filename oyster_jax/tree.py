@@ -6,13 +6,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import safetensors
-import safetensors.numpy
-
-#: What weights are stored as: half the bytes, and their loss is below what training noise leaves.
-STORED = "bfloat16"
-
-_DTYPES = {"BF16": jnp.bfloat16, "F32": np.float32, "F16": np.float16}
 
 
 def named_leaves(tree: Any) -> dict[str, Any]:
@@ -31,26 +24,6 @@ def nested(leaves: dict[str, Any]) -> dict[str, Any]:
             node = node.setdefault(parent, {})
         node[last] = leaf
     return tree
-
-
-def packed(tree: Any) -> bytes:
-    """Returns floating arrays as the content of a safetensors file, in `STORED`; `unpacked` reads it."""
-    return safetensors.numpy.save(
-        {name: np.asarray(jnp.asarray(leaf, STORED)) for name, leaf in named_leaves(tree).items()}
-    )
-
-
-def unpacked(data: bytes) -> dict[str, np.ndarray]:
-    """Returns the leaves in the content of a safetensors file by their names.
-
-    Raises:
-      SafetensorError, KeyError: it is none, or holds other than floating numbers.
-    """
-    # The library's own loaders know no bfloat16 without torch.
-    return {
-        name: np.frombuffer(view["data"], _DTYPES[view["dtype"]]).reshape(view["shape"])
-        for name, view in safetensors.deserialize(data)
-    }
 
 
 def tree_bytes(tree: Any) -> int:

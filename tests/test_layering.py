@@ -13,7 +13,7 @@ PACKAGE = "oyster_jax"
 #: The rooms (modules and folders directly under the package), from the ground up. A module imports only from floors
 #: below its own and from its own room; on the ground floor the rooms are small enough to count as one.
 FLOORS = (
-    ("typing", "prng", "tree", "files", "frames"),
+    ("typing", "prng", "tree", "files", "frames", "weights"),
     ("core", "parallel"),
     ("nn", "diffusion"),
     ("models", "data"),

@@ -15,6 +15,7 @@ import tyro
 
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.frames import contact_sheet, write_image
+from oyster_jax.parallel.tpu import quiet_without_tpu
 from oyster_jax.worlds.registry import load
 from oyster_jax.worlds.world import World
 
@@ -69,4 +70,5 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
+    quiet_without_tpu()
     main(tyro.cli(Config, description=__doc__))

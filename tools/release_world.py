@@ -30,6 +30,7 @@ from oyster_jax.data.manifest import HELD_OUT
 from oyster_jax.evaluate.judge import load_judge, save_judge
 from oyster_jax.evaluate.machine import machine, versions
 from oyster_jax.files import write_whole
+from oyster_jax.parallel.tpu import quiet_without_tpu
 from oyster_jax.train.checkpoint import CheckpointError
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.experiment import ExperimentConfig
@@ -304,4 +305,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    quiet_without_tpu()
     raise SystemExit(main())

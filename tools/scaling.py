@@ -36,6 +36,7 @@ from oyster_jax.files import write_whole
 from oyster_jax.models.dynamics import DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.models.world_model import WorldNetwork
+from oyster_jax.parallel.tpu import quiet_without_tpu
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.drafts import frame_encoder
 from oyster_jax.train.dynamics import DynamicsLossConfig, dynamics_loss, dynamics_stage
@@ -341,4 +342,5 @@ def _columns(points: Sequence[Point]) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 if __name__ == "__main__":
+    quiet_without_tpu()
     raise SystemExit(main(tyro.cli(Config, prog="scaling", description=__doc__)))

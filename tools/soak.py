@@ -25,6 +25,7 @@ from soak_turns import pacing_figures, sticky_actions
 from oyster_jax.cli.cores import use_one_core
 from oyster_jax.evaluate.figure import Figure, as_line, surroundings
 from oyster_jax.files import write_whole
+from oyster_jax.parallel.tpu import quiet_without_tpu
 from oyster_jax.worlds.registry import load
 from oyster_jax.worlds.world import World
 
@@ -206,5 +207,6 @@ def _folder(given: Path | None) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
+    quiet_without_tpu()
     use_one_core()
     raise SystemExit(main(tyro.cli(Config, description=__doc__)))

@@ -27,6 +27,7 @@ import torture_launch
 import torture_meshes
 import tyro
 
+from oyster_jax.parallel.tpu import quiet_without_tpu
 from oyster_jax.testing import tiny_model, tiny_params
 from oyster_jax.worlds.registry import load
 from oyster_jax.worlds.storage import save_world
@@ -201,4 +202,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    quiet_without_tpu()
     raise SystemExit(main())

@@ -1,6 +1,8 @@
 """What `oyster eval` makes for itself, once, in the user's cache: held-out recordings, and a probe that reads tiles."""
 
+import contextlib
 import dataclasses
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -75,7 +77,8 @@ def probe(world: "World", report: "Report") -> "tuple[ProbeConfig, Params]":
     training = TrainConfig(steps=PROBE_STEPS, batch=64, window=1, average_decay=0.98, optimizer=optimizer)
     described = json.dumps([dataclasses.asdict(part) for part in (config, training, request)], sort_keys=True)
     folder = cache_home() / "probes" / hashlib.sha256(described.encode()).hexdigest()[:12]
-    return config, fit(probe_stage(config, training, data, PROBE_SEED), training, folder, PROBE_SEED).average
+    with contextlib.redirect_stdout(sys.stderr):  # the progress is no figure
+        return config, fit(probe_stage(config, training, data, PROBE_SEED), training, folder, PROBE_SEED).average
 
 
 def _recorded(request: "RecordConfig", place: str, what: str, report: "Report") -> "EpisodeDataset":

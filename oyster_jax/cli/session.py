@@ -21,7 +21,7 @@ class List:
     """Lists the sessions in a folder."""
 
     path: tyro.conf.Positional[Path | None] = None
-    """The folder, the user's own for sessions unless given."""
+    """The folder; unless given, the user's own for sessions, and the one in which players began some."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -178,14 +178,16 @@ def _live(config: Live) -> int:
 
 
 def _list(config: List) -> int:
+    from oyster_jax.cli.serve import data_folder
     from oyster_jax.session.archive import Archive, is_session
     from oyster_jax.session.errors import SessionError
     from oyster_jax.worlds.registry import data_home
 
-    folder = config.path or data_home() / "sessions"
-    found = [folder] if is_session(folder) else sorted(path for path in folder.glob("*") if is_session(path))
+    own = (data_home() / "sessions", data_folder() / "sessions")
+    folders = own if config.path is None else (config.path,)
+    found = [path for folder in folders for path in (folder, *sorted(folder.glob("*"))) if is_session(path)]
     if not found:
-        print(f"There is no session in {folder}.")
+        print(f"There is no session in {' or '.join(map(str, folders))}.")
     damaged = False
     for path in found:
         try:

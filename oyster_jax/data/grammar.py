@@ -76,11 +76,8 @@ class Grammar:
         symbol = bindings.get(symbol, symbol)
         kept = bool(self.held_out[symbol]) and held_out and generator.random() < 0.5
         wording = generator.choice((self.held_out if kept else self.training)[symbol])
-
-        def fill(match: re.Match[str]) -> str:
-            nonlocal kept
-            text, inner = self._say(match[1], generator, bindings, held_out)
-            kept |= inner
-            return text
-
-        return _SLOT.sub(fill, wording), kept
+        text, end = "", 0
+        for slot in _SLOT.finditer(wording):
+            said, inner = self._say(slot[1], generator, bindings, held_out)
+            text, end, kept = text + wording[end : slot.start()] + said, slot.end(), kept or inner
+        return text + wording[end:], kept

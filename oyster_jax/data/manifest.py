@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from oyster_jax.core.spec import WorldSpec
 from oyster_jax.data.errors import DatasetError
+from oyster_jax.files import sync_names
 
 #: Of manifests as they were first, and of those whose episodes hold tiles and quantities, which older programs would
 #: not understand. A manifest is written in the first version that can say all of it.
@@ -199,16 +200,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, folder / MANIFEST)
-    sync_folder(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_names(folder)
 
 
 def digest(path: Path) -> str:

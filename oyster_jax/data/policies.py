@@ -8,7 +8,7 @@ from jaxtyping import Int32
 
 from oyster_jax.core.spec import ActionSpec
 from oyster_jax.data.errors import DatasetError
-from oyster_jax.data.sources.source import Observation
+from oyster_jax.data.sources.source import TimeStep
 
 #: How often a sticky policy drops its action for a new one, each tick.
 CHANGE_PROBABILITY = 0.2
@@ -28,7 +28,7 @@ STICKY_WEIGHTS = {
 class Policy(Protocol):
     """Chooses an action for every environment, one tick after another."""
 
-    def act(self, began: np.ndarray, seen: Observation | None = None) -> Int32[np.ndarray, "environments"]:
+    def act(self, began: np.ndarray, seen: TimeStep | None = None) -> Int32[np.ndarray, "environments"]:
         """Returns int32 `[environments]`.
 
         Args:
@@ -46,7 +46,7 @@ class RandomPolicy:
         self._environments = environments
         self._generator = np.random.default_rng(seed)
 
-    def act(self, began: np.ndarray, seen: Observation | None = None) -> Int32[np.ndarray, "environments"]:
+    def act(self, began: np.ndarray, seen: TimeStep | None = None) -> Int32[np.ndarray, "environments"]:
         """See `Policy.act`."""
         del began, seen
         return self._generator.integers(self._count, size=self._environments, dtype=np.int32)
@@ -64,7 +64,7 @@ class StickyPolicy:
         self._generator = np.random.default_rng(seed)
         self._actions = self._draw(environments)
 
-    def act(self, began: np.ndarray, seen: Observation | None = None) -> Int32[np.ndarray, "environments"]:
+    def act(self, began: np.ndarray, seen: TimeStep | None = None) -> Int32[np.ndarray, "environments"]:
         """See `Policy.act`."""
         del seen
         change = self._generator.random(len(self._actions)) < CHANGE_PROBABILITY
@@ -102,7 +102,7 @@ class MixedPolicy:
         self._policies = {name: makers[name](len(rows), seed) for name, rows in self._rows.items()}
         self._count = environments
 
-    def act(self, began: np.ndarray, seen: Observation | None = None) -> Int32[np.ndarray, "environments"]:
+    def act(self, began: np.ndarray, seen: TimeStep | None = None) -> Int32[np.ndarray, "environments"]:
         """See `Policy.act`."""
         actions = np.zeros(self._count, np.int32)
         for name, rows in self._rows.items():

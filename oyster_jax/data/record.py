@@ -14,7 +14,7 @@ from oyster_jax.data.episode import Episode
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.manifest import Manifest, Provenance, split_of
 from oyster_jax.data.policies import Policy, make_policy
-from oyster_jax.data.sources.source import Observation, Simulator, Source
+from oyster_jax.data.sources.source import Simulator, Source, TimeStep
 from oyster_jax.data.writer import DatasetWriter
 
 #: Called with the frames recorded so far.
@@ -102,24 +102,24 @@ def record(config: RecordConfig, out: str | os.PathLike[str], progress: Progress
 def _run(
     config: RecordConfig, simulator: Simulator, policy: Policy, queue: "_EncodingQueue", progress: Progress
 ) -> None:
-    observation: Observation = simulator.observe()
-    environments = len(observation.frames)
+    before: TimeStep = simulator.observe()
+    environments = len(before.frames)
     share, rest = divmod(config.frames, environments)
     quota = share + (np.arange(environments) < rest)
-    takes = [_Take(level) for level in observation.levels.tolist()]
+    takes = [_Take(level) for level in before.levels.tolist()]
     began = np.ones(environments, bool)
     for tick in range(int(quota.max())):
-        actions = policy.act(began, observation)
+        actions = policy.act(began, before)
         after = simulator.step(actions)
         for index, take in enumerate(takes):
             if tick >= quota[index]:
                 continue
-            take.append(index, observation, int(actions[index]), after)
+            take.append(index, before, int(actions[index]), after)
             ended, full = bool(after.ended[index]), tick + 1 == quota[index]
             if ended or full:
                 queue.put(take, _ending(ended, bool(after.terminals[index])))
                 takes[index] = _Take(int(after.levels[index]))
-        began, observation = after.ended, after
+        began, before = after.ended, after
         progress(int(np.minimum(quota, tick + 1).sum()))
 
 
@@ -137,7 +137,7 @@ class _Take:
         self.facts: dict[str, Any] = {}
         self.columns: dict[str, list] = collections.defaultdict(list)
 
-    def append(self, index: int, before: Observation, action: int, after: Observation) -> None:
+    def append(self, index: int, before: TimeStep, action: int, after: TimeStep) -> None:
         """Adds what environment `index` showed before an action, the action and its outcome."""
         add = self.columns
         # Copies, so that one long episode does not keep the frames of all its neighbours alive.

@@ -10,7 +10,8 @@ from array_record.python import array_record_module  # pyright: ignore[reportAtt
 from oyster_jax.data import codec
 from oyster_jax.data.episode import Episode
 from oyster_jax.data.errors import DatasetError
-from oyster_jax.data.manifest import Manifest, Provenance, Shard, digest, sync_folder, write_manifest
+from oyster_jax.data.manifest import Manifest, Provenance, Shard, digest, write_manifest
+from oyster_jax.files import sync_names
 
 SHARD_BYTES = 128 * 2**20
 
@@ -116,7 +117,7 @@ class DatasetWriter:
             os.fsync(file.fileno())
         path = self.folder / self._name
         os.replace(self._partial, path)
-        sync_folder(self.folder)
+        sync_names(self.folder)
         shard = Shard(name=path.name, bytes=path.stat().st_size, sha256=digest(path), lengths=tuple(self._lengths))
         self._shards.append(shard)
         self._lengths, self._bytes = [], 0

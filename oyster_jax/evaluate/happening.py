@@ -19,7 +19,7 @@ from oyster_jax.core.rollout import rollout
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.episode import STRUCTURE
 from oyster_jax.data.errors import DatasetError
-from oyster_jax.data.sources.craftax_events import Scene, shows
+from oyster_jax.data.sources.craftax_events import Sight, shows
 from oyster_jax.evaluate.batch import begin, window_keys
 from oyster_jax.evaluate.chunks import Progress, padded_chunks
 from oyster_jax.evaluate.windows import Windows, check_dataset, draw_windows, read_windows
@@ -123,9 +123,9 @@ def _tried(
     true = _true(model, {name: read[name][:, now:] for name in _ARRAYS})
     rows = []
     for index, name in enumerate(names):
-        told, untold, real = (_scenes(model, said, index) for said in (with_event, without, true))
+        told, untold, real = (_sights(model, said, index) for said in (with_event, without, true))
         came = [
-            any(shows(name, scenes[0], later) for later in scenes[1 : TICKS + 1]) for scenes in (told, untold, real)
+            any(shows(name, sights[0], later) for later in sights[1 : TICKS + 1]) for sights in (told, untold, real)
         ]
         changed = (told[1].tiles != untold[1].tiles) | (told[1].types != untold[1].types).any(axis=-1)
         collateral = max(int(changed.sum()) - OWN_TILES.get(name, 1), 0) / changed.size
@@ -153,12 +153,12 @@ def _true(model: WorldNetwork, read: dict[str, np.ndarray]) -> dict[str, np.ndar
     return {"tiles": read["tiles"], "types": types, "quantities": read["quantities"]}
 
 
-def _scenes(model: WorldNetwork, said: dict[str, np.ndarray], moment: int) -> list[Scene]:
+def _sights(model: WorldNetwork, said: dict[str, np.ndarray], moment: int) -> list[Sight]:
     grid = model.tokenizer.structure
     assert grid is not None
     types = (said["types"][moment] > 0.5).reshape(-1, *grid.grid, grid.types)[:, : grid.tiles[0], : grid.tiles[1]]
     parts = zip(said["tiles"][moment], types, said["quantities"][moment], strict=True)
-    return [Scene(tiles=tiles, types=there, quantities=counted) for tiles, there, counted in parts]
+    return [Sight(tiles=tiles, types=there, quantities=counted) for tiles, there, counted in parts]
 
 
 def _figures(rows: list[np.ndarray]) -> EventFigures:

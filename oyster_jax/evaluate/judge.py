@@ -7,7 +7,6 @@ stands beside the same figure of real frames.
 
 import dataclasses
 import functools
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
-import safetensors
 
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.evaluate.chunks import padded_chunks
@@ -24,8 +22,9 @@ from oyster_jax.files import write_whole
 from oyster_jax.models import inverse_dynamics
 from oyster_jax.models.inverse_dynamics import JudgeConfig, count_peaks
 from oyster_jax.models.tokenizer import normalized
-from oyster_jax.tree import named_leaves, nested, packed, unpacked
+from oyster_jax.tree import nested
 from oyster_jax.typing import Array, Float32, Int32, Params, UInt8
+from oyster_jax.weights import described, packed, read_weights
 
 RECORD = "judge.json"
 WEIGHTS = "judge.safetensors"
@@ -151,12 +150,7 @@ def save_judge(folder: Path, config: JudgeConfig, params: Params, facts: Mapping
     record = {
         "schema_version": SCHEMA_VERSION,
         "config": dataclasses.asdict(config),
-        "weights": {
-            "file": WEIGHTS,
-            "sha256": hashlib.sha256(weights).hexdigest(),
-            "bytes": len(weights),
-            "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
-        },
+        "weights": described(WEIGHTS, weights),
         **facts,
     }
     write_whole(folder, {WEIGHTS: weights, RECORD: (json.dumps(record, indent=2) + "\n").encode()})
@@ -184,15 +178,9 @@ def load_judge(folder: Path) -> Judge:
         if record["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"it has version {record['schema_version']}, but version {SCHEMA_VERSION} is understood")
         config = JudgeConfig.from_json(record["config"])
-        expected = record["weights"]
-        data = (folder / expected["file"]).read_bytes()
-        if hashlib.sha256(data).hexdigest() != expected["sha256"]:
-            raise ValueError(f"the sha256 of {expected['file']} is not the one that it names")
-        leaves = unpacked(data)
-        wanted = named_leaves(jax.eval_shape(functools.partial(inverse_dynamics.init, config), jax.random.key(0)))
-        if {name: leaf.shape for name, leaf in leaves.items()} != {name: leaf.shape for name, leaf in wanted.items()}:
-            raise ValueError(f"{expected['file']} holds the weights of another network")
-    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        expected = jax.eval_shape(functools.partial(inverse_dynamics.init, config), jax.random.key(0))
+        leaves = read_weights(folder, record["weights"], expected)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"The judge in {folder} cannot be used: {error}. Restore {RECORD} and {WEIGHTS}.") from error
     params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), nested(leaves))
     return Judge(config, params, record)

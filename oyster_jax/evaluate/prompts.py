@@ -86,7 +86,7 @@ class PromptFigures:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EventFigures:
+class RequestFigures:
     """Of sentences that ask for events; shares from 0 to 1.
 
     Attributes:
@@ -258,7 +258,7 @@ def _figures(
     )
 
 
-def event_figures(words: Speaker, lexicon: Lexicon, *, sentences: int = 20, seed: int = 0) -> EventFigures:
+def request_figures(words: Speaker, lexicon: Lexicon, *, sentences: int = 20, seed: int = 0) -> RequestFigures:
     """Measures how sentences of events are read.
 
     Args:
@@ -276,4 +276,4 @@ def event_figures(words: Speaker, lexicon: Lexicon, *, sentences: int = 20, seed
         right[held_out] = float(np.mean(hits))
     foreign = [foreign_sentence(generator, UNUSED_FOREIGN) for _ in range(10 * sentences)]
     refused = float(np.mean(words.probabilities(foreign)[:, facts:].max(axis=1) <= _SURE))
-    return EventFigures(known=right[False], paraphrases=right[True], refused=refused, sentences=sentences)
+    return RequestFigures(known=right[False], paraphrases=right[True], refused=refused, sentences=sentences)

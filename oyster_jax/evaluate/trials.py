@@ -18,7 +18,7 @@ from oyster_jax.data.camera import pixels_per_tile
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.manifest import FIRST_HELD_OUT_LEVEL
 from oyster_jax.data.policies import Policy, make_policy
-from oyster_jax.data.sources.source import Observation, Simulator, Source
+from oyster_jax.data.sources.source import Simulator, Source, TimeStep
 from oyster_jax.evaluate.chunks import Progress
 from oyster_jax.evaluate.windows import earlier_of_same
 
@@ -214,7 +214,7 @@ class _Search:
         count = config.environments
         self._policy: Policy = make_policy(config.policy, spec.action, count, config.seed)
         self._generator = np.random.default_rng([config.seed, 2])
-        self._seen: deque[Observation] = deque([simulator.observe()], maxlen=config.context)
+        self._seen: deque[TimeStep] = deque([simulator.observe()], maxlen=config.context)
         self._acted: deque[np.ndarray] = deque(maxlen=config.context - 1)
         self._began = np.ones(count, bool)
         self._age = np.zeros(count, np.int64)
@@ -267,7 +267,7 @@ class _Search:
             self._done[kind, index] = True
             self.found.append(self._cut(kind, int(index), branches))
 
-    def _cut(self, kind: int, index: int, branches: list[list[Observation]]) -> _Found:
+    def _cut(self, kind: int, index: int, branches: list[list[TimeStep]]) -> _Found:
         """Copies one environment's trial out of what all of them showed."""
         before = np.array([actions[index] for actions in self._acted], np.int32)
 

@@ -15,7 +15,8 @@ from typing import Any, Self
 import numpy as np
 import tensorstore
 
-from oyster_jax.data.manifest import Shard, digest, sync_folder
+from oyster_jax.data.manifest import Shard, digest
+from oyster_jax.files import sync_names
 from oyster_jax.generate import journal
 from oyster_jax.generate.errors import GenerateError
 from oyster_jax.generate.journal import Journal
@@ -182,7 +183,7 @@ def clear_left_over(folder: Path) -> None:
 def settle(folder: Path) -> None:
     """Removes what was needed while the folder was being written."""
     journal.clear(folder)
-    sync_folder(folder)
+    sync_names(folder)
 
 
 def open_array(path: Path) -> Any:

@@ -169,16 +169,10 @@ def cells(config: StructureConfig, seen: Observation) -> Cells:
     return dataclasses.replace(nothing(config, seen.batch), **found)
 
 
-def places(config: StructureConfig, entities: Float[Array, "*batch capacity fields"]) -> tuple[Array, Array]:
-    """Returns the row and the column of the grid where entities stand, whole numbers that may lie beyond it."""
+def _entities(config: StructureConfig, entities: Array, mask: Array) -> tuple[Array, Array]:
     x, y = entities[..., config.columns[1]], entities[..., config.columns[2]]
     column = jnp.round(x - x[..., :1]).astype(jnp.int32) + config.agent[1]
     row = jnp.round(y[..., :1] - y).astype(jnp.int32) + config.agent[0]
-    return row, column
-
-
-def _entities(config: StructureConfig, entities: Array, mask: Array) -> tuple[Array, Array]:
-    row, column = places(config, entities)
     inside = mask & (row >= 0) & (row < config.tiles[0]) & (column >= 0) & (column < config.tiles[1])
     # An index of -1 is no token.
     where = jax.nn.one_hot(jnp.where(inside, row * config.grid[1] + column, -1), config.tokens)

@@ -14,6 +14,9 @@ from tensorboardX import SummaryWriter
 
 from oyster_jax.parallel.distributed import alive
 
+#: Where no terminal shows a bar, a line is written at most every so many seconds, and at the end.
+LINE_SECONDS = 10.0
+
 
 @contextlib.contextmanager
 def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -62,6 +65,7 @@ class MetricsLog:
         self._bar = Progress(*columns, console=self.console)
         self._task = self._bar.add_task(title, total=steps, completed=start, figures="")
         self._title, self._steps = title, steps
+        self._next_line = 0.0
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -87,7 +91,8 @@ class MetricsLog:
             self._wandb.log(dict(metrics), step=step)
         figures = f"loss {metrics['loss']:.4f}  {metrics['frames_per_second']:,.0f} frames/s"
         self._bar.update(self._task, completed=step, figures=figures)
-        if not self.console.is_terminal:
+        if not self.console.is_terminal and (step == self._steps or time.monotonic() >= self._next_line):
+            self._next_line = time.monotonic() + LINE_SECONDS
             self.console.print(f"{self._title} {step}/{self._steps}  {figures}", soft_wrap=True)
 
 

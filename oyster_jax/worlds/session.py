@@ -204,7 +204,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
     def edit(self, document: Mapping[str, Any]) -> np.ndarray:
         """Changes something of the present, as `World.edit` does, and returns the frame; paused or not.
 
-        It is kept as actions are: a rewind to this tick shows it, what goes on from a tick before does without it.
+        It is kept as actions are: a rewind to this tick shows it; one to a tick before, or `as_it_came`, undoes it.
 
         Raises:
           SessionError: the session is closed, or this is too long for its log or would be lost with the next tick.
@@ -247,28 +247,29 @@ class Session(contextlib.AbstractContextManager["Session"]):
                 watch(self)
         return count
 
-    def rewind(self, tick: int) -> np.ndarray:
-        """Goes back to a tick of this branch and returns its frame, bit for bit the one that was seen.
+    def rewind(self, tick: int, *, as_it_came: bool = False) -> np.ndarray:
+        """Goes back to a tick of this branch, as `seek` does.
 
         Raises:
           SessionError: it lies ahead, or was never lived.
         """
         if tick > self._tick:
             raise SessionError(f"Tick {tick} lies ahead of tick {self._tick}; use seek to go forward.")
-        return self.seek(tick)
+        return self.seek(tick, as_it_came=as_it_came)
 
-    def seek(self, tick: int, *, branch: str | None = None) -> np.ndarray:
-        """Goes to any tick that was ever lived and returns its frame.
+    def seek(self, tick: int, *, branch: str | None = None, as_it_came: bool = False) -> np.ndarray:
+        """Goes to any tick that was ever lived and returns its frame, bit for bit the one that was seen.
 
         Args:
           tick: where to.
           branch: on which branch, the present one unless given.
+          as_it_came: before anything was done at that tick by `edit` or `event`; whoever goes on does without it.
 
         Raises:
           SessionError: it was never lived there.
         """
         self._check_open()
-        self._moment = self._replayer.at(branch or self.branch_name, tick)
+        self._moment = (self._replayer.came if as_it_came else self._replayer.at)(branch or self.branch_name, tick)
         self.branch_name, self._tick = branch or self.branch_name, tick
         return self._moment.frame
 
@@ -374,9 +375,8 @@ class Session(contextlib.AbstractContextManager["Session"]):
 
     def _own_now(self) -> Moment:
         """Returns the present moment; after a rewind it is the first one of a new branch."""
-        now = self._now
-        self.branch_name = self._replayer.lives_on(self.branch_name, now)
-        return now
+        self.branch_name = self._replayer.lives_on(self.branch_name, self._now)
+        return self._now
 
     def _intervene(self, kind: str, given: Any) -> np.ndarray:
         later, done = self._replayer.intervene(self._now, kind, given)

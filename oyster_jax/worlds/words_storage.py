@@ -2,14 +2,12 @@
 
 import dataclasses
 import functools
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
-import safetensors
 
 from oyster_jax.core.facts import Fact
 from oyster_jax.core.spec import WorldSpec
@@ -19,7 +17,8 @@ from oyster_jax.models import scene, text
 from oyster_jax.models.scene import SceneConfig
 from oyster_jax.models.text import TextConfig
 from oyster_jax.train.words import TrainedWords
-from oyster_jax.tree import named_leaves, nested, packed, unpacked
+from oyster_jax.tree import nested
+from oyster_jax.weights import described, packed, read_weights
 from oyster_jax.worlds.errors import WorldError
 from oyster_jax.worlds.words import Words
 
@@ -36,20 +35,14 @@ def save_words(folder: Path, learned: TrainedWords, facts: Mapping[str, Any] | N
       learned: what was trained.
       facts: what was measured and how it was trained, JSON-ready.
     """
-    params = {"text": learned.text_params, "scene": learned.scene_params}
-    weights = packed(params)
+    weights = packed({"text": learned.text_params, "scene": learned.scene_params})
     record = {
         "schema_version": SCHEMA_VERSION,
         **learned.lexicon.to_json(),
         "scenes": learned.scenes.to_json(),
         "text": dataclasses.asdict(learned.text),
         "scene": dataclasses.asdict(learned.scene),
-        "weights": {
-            "file": WEIGHTS,
-            "sha256": hashlib.sha256(weights).hexdigest(),
-            "bytes": len(weights),
-            "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
-        },
+        "weights": described(WEIGHTS, weights),
         **(facts or {}),
     }
     write_whole(folder, {WEIGHTS: weights, RECORD: (json.dumps(record, indent=1) + "\n").encode()})
@@ -73,16 +66,11 @@ def read_words(folder: Path, spec: WorldSpec) -> Words:
                 f"they have version {record['schema_version']}, but version {SCHEMA_VERSION} is understood"
             )
         reads, draws = TextConfig.from_json(record["text"]), SceneConfig.from_json(record["scene"])
-        data = (folder / WEIGHTS).read_bytes()
-        if hashlib.sha256(data).hexdigest() != record["weights"]["sha256"]:
-            raise ValueError(f"the sha256 of {WEIGHTS} is not the one that {RECORD} names")
-        leaves = unpacked(data)
-        wanted = named_leaves({
+        expected = {
             "text": jax.eval_shape(functools.partial(text.init, reads), jax.random.key(0)),
             "scene": jax.eval_shape(functools.partial(scene.init, draws), jax.random.key(0)),
-        })  # fmt: skip
-        if {name: leaf.shape for name, leaf in leaves.items()} != {name: leaf.shape for name, leaf in wanted.items()}:
-            raise ValueError(f"{WEIGHTS} holds the weights of another network")
+        }
+        leaves = read_weights(folder, record["weights"], expected)
         params = nested({name: leaf.astype("float32") for name, leaf in leaves.items()})
         return Words(
             scenes=Scenes.from_json(spec, record["scenes"]),
@@ -94,5 +82,5 @@ def read_words(folder: Path, spec: WorldSpec) -> Words:
             scene_config=draws,
             scene_params=params["scene"],
         )
-    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise WorldError(f"The words in {folder} cannot be used: {error}. Restore {RECORD} and {WEIGHTS}.") from error

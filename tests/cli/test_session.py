@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import av
 import numpy as np
@@ -44,6 +45,20 @@ def test_a_dataset_is_no_session(lived, tmp_path, capsys):
     said = capsys.readouterr()
     assert lived in said.out
     assert "noise" not in said.out + said.err
+
+
+def test_own_sessions_and_those_of_players_are_listed_unless_told_otherwise(lived, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert main(["session", "list"]) == 0
+    own, players = (tmp_path / "oyster" / part for part in ("sessions", "player/sessions"))
+    assert f"There is no session in {own} or {players}." in capsys.readouterr().out
+    for place in (own / "a", players / "b"):
+        shutil.copytree(lived, place)
+    assert main(["session", "list"]) == 0
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == [
+        str(own / "a"),
+        str(players / "b"),
+    ]
 
 
 def test_a_session_is_branched_and_verified(lived, tiny, capsys):

@@ -8,7 +8,7 @@ from oyster_jax.core.spec import ActionSpec, EntitySpec, FrameSpec, WorldSpec
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.episode import Episode
 from oyster_jax.data.manifest import Provenance
-from oyster_jax.data.sources.source import Observation
+from oyster_jax.data.sources.source import TimeStep
 from oyster_jax.data.writer import DatasetWriter
 
 #: `actions[t]` of episode `i` is `STRIDE * i + t`.
@@ -56,12 +56,12 @@ def write(folder: Path, lengths: list[int], *, shard_bytes: int = 2**30, first: 
     return EpisodeDataset(folder)
 
 
-def tables(observation: Observation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The entities, mask and lost counts of an observation that has them."""
-    assert observation.entities is not None
-    assert observation.entity_mask is not None
-    assert observation.entities_lost is not None
-    return observation.entities, observation.entity_mask, observation.entities_lost
+def tables(shown: TimeStep) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The entities, mask and lost counts of a time step that has them."""
+    assert shown.entities is not None
+    assert shown.entity_mask is not None
+    assert shown.entities_lost is not None
+    return shown.entities, shown.entity_mask, shown.entities_lost
 
 
 def same(one: Episode, other: Episode) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from oyster_jax.core.spec import ActionSpec, EntitySpec, FrameSpec, WorldSpec
 from oyster_jax.core.state import WorldState
-from oyster_jax.data.sources.source import Observation
+from oyster_jax.data.sources.source import TimeStep
 
 TILE = 4
 SIZE = 13 * TILE
@@ -115,14 +115,14 @@ class Simulator:
         self._levels = level.astype(np.int32)
 
     def observe(self):
-        return self._observation(np.zeros(len(self._levels), bool))
+        return self._time_step(np.zeros(len(self._levels), bool))
 
     def step(self, actions):
         self._state = np.stack(moved(self._state, actions))
         ended = self._state[4] >= EPISODE
         begin = np.array([20, 40, 0, 0, 0])[:, None]
         self._state = np.where(ended & (np.arange(5) != 3)[:, None], begin, self._state)
-        return self._observation(ended)
+        return self._time_step(ended)
 
     def close(self):
         pass
@@ -133,13 +133,13 @@ class Simulator:
     def restore(self, states):
         self._state = np.stack([np.frombuffer(state, np.int64) for state in states], axis=1)
 
-    def _observation(self, ended):
+    def _time_step(self, ended):
         count = len(ended)
         table = np.zeros((count, 4, 7), np.float32)
         for row, (x, y, kind) in enumerate(things(self._state)):
             table[:, row] = np.stack([x / TILE, y / TILE, x * 0, x * 0, x * 0 + 0.5, x * 0 + 0.5, x * 0 + kind], -1)
         table[:, 0, 3] = self._state[2] / TILE
-        return Observation(
+        return TimeStep(
             frames=np.stack([drawn(tuple(column)) for column in self._state.T]),
             levels=self._levels,
             rewards=np.zeros(count, np.float32),

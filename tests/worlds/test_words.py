@@ -13,7 +13,7 @@ from oyster_jax.cli.rollout import Config, main
 from oyster_jax.core.facts import holds
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.pictures import fitted
-from oyster_jax.evaluate.prompts import event_figures, lexicon_of, prompt_figures
+from oyster_jax.evaluate.prompts import lexicon_of, prompt_figures, request_figures
 from oyster_jax.session.archive import Archive
 from oyster_jax.session.export import Span, export
 from oyster_jax.session.replayer import Replayer
@@ -121,7 +121,7 @@ def test_figures(dataset, world):
         assert figures.frame is not None
     assert found["known"].understood.value > 0.9
     assert found["known"].scene.value > found["known"].unprompted.value
-    events = event_figures(world.words, LEXICON, sentences=3)
+    events = request_figures(world.words, LEXICON, sentences=3)
     assert events.known > 0.9
     with pytest.raises(DatasetError, match="Recordings of tests:meadow have no words"):
         lexicon_of(dataset)
@@ -130,7 +130,7 @@ def test_figures(dataset, world):
 def test_damaged_words_are_refused(place, trained, tmp_path):
     save_words(tmp_path, trained)
     for file, change, sentence in (
-        ("words.safetensors", lambda data: data[:-1] + bytes([data[-1] ^ 1]), "sha256 of words.safetensors"),
+        ("words.safetensors", lambda data: data[:-1] + bytes([data[-1] ^ 1]), r"sha256 of .*words\.safetensors"),
         ("words.json", lambda data: data.replace(b'"schema_version": 1', b'"schema_version": 2'), "version 2"),
         ("words.json", lambda data: b"{", "cannot be used"),
     ):

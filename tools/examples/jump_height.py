@@ -31,6 +31,7 @@ from oyster_jax.evaluate.held_out import held_out_source
 from oyster_jax.evaluate.trials import COURSE, TrialConfig, Trials, collect
 from oyster_jax.generate.interventions import take
 from oyster_jax.generate.starts import Moments
+from oyster_jax.parallel.tpu import quiet_without_tpu
 from oyster_jax.worlds.world import World
 
 DOSES, TICKS = (0, 1, 2, 4, 8, 12), 18
@@ -125,4 +126,5 @@ def draw(axes: Axes, name: str, curve: list[Estimate], colour: str) -> None:
 
 
 if __name__ == "__main__":
+    quiet_without_tpu()
     main(tyro.cli(Config, description=__doc__))

@@ -39,6 +39,7 @@ from oyster_jax.evaluate.held_out import held_out_source
 from oyster_jax.generate.policies import Network, Policy, Random, View
 from oyster_jax.gym.functional import FunctionalEnvironment
 from oyster_jax.models import tokenizer
+from oyster_jax.parallel.tpu import quiet_without_tpu
 from oyster_jax.typing import Array
 from oyster_jax.worlds.world import World
 
@@ -265,4 +266,5 @@ def rank(world: World, policies: dict[str, Policy], config: Config) -> None:
 
 
 if __name__ == "__main__":
+    quiet_without_tpu()
     main(tyro.cli(Config, description=__doc__))

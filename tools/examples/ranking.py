@@ -24,6 +24,7 @@ from reality import Reality, sticky
 import oyster_jax
 from oyster_jax.data.camera import pixels_per_tile
 from oyster_jax.data.manifest import FIRST_HELD_OUT_LEVEL
+from oyster_jax.parallel.tpu import quiet_without_tpu
 
 EVERYTHING = dict.fromkeys(("left", "left+jump", "noop", "jump", "right", "right+jump"), 1.0)
 
@@ -112,4 +113,5 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
+    quiet_without_tpu()
     main(tyro.cli(Config, description=__doc__))

@@ -36,6 +36,7 @@ from oyster_jax.generate.measures import Measure, Rows
 from oyster_jax.generate.policies import Replay
 from oyster_jax.generate.starts import Moments, recorded_moments
 from oyster_jax.models import tokenizer
+from oyster_jax.parallel.tpu import quiet_without_tpu
 from oyster_jax.typing import Array
 from oyster_jax.worlds.world import World
 
@@ -146,4 +147,5 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
+    quiet_without_tpu()
     main(tyro.cli(Config, description=__doc__))

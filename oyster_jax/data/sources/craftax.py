@@ -13,7 +13,7 @@ from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.sources import craftax_events, craftax_game, craftax_state
 from oyster_jax.data.sources.craftax_policies import Explorer, Scripted
 from oyster_jax.data.sources.craftax_words import LEXICON
-from oyster_jax.data.sources.source import Observation
+from oyster_jax.data.sources.source import TimeStep
 
 GAMES = ("classic",)
 
@@ -124,16 +124,16 @@ class CraftaxSimulator:
         self._unlocked = np.full((environments, len(ACHIEVEMENTS)), -1, np.int64)
         self._states: Any = None
 
-    def observe(self) -> Observation:
+    def observe(self) -> TimeStep:
         """See `Simulator.observe`."""
         count = len(self._levels)
         begun = [self._begin(index) for index in range(count)]
         self._states = jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *[state for state, _ in begun])
         seen = {name: np.stack([shown[name] for _, shown in begun]) for name in begun[0][1]}
         nothing = np.zeros(count, bool)
-        return self._observation(seen, np.zeros(count, np.float32), nothing, nothing, [{}] * count)
+        return self._time_step(seen, np.zeros(count, np.float32), nothing, nothing, [{}] * count)
 
-    def step(self, actions: Int32[np.ndarray, "environments"]) -> Observation:
+    def step(self, actions: Int32[np.ndarray, "environments"]) -> TimeStep:
         """See `Simulator.step`."""
         events = self._intervene() if self._share else None
         self._states, outcome = self._game.step(self._states, np.asarray(actions, np.int32))
@@ -149,7 +149,7 @@ class CraftaxSimulator:
             for name, array in shown.items():
                 outcome[name][index] = array
         rewards = unlocked.sum(axis=1, dtype=np.float32)
-        return self._observation(outcome, rewards, ended, terminals, facts, events)
+        return self._time_step(outcome, rewards, ended, terminals, facts, events)
 
     def close(self) -> None:
         """Frees the environments."""
@@ -167,7 +167,7 @@ class CraftaxSimulator:
         self._states, happened = self._game.intervene(self._states, events)
         return np.where(happened, events, 0).astype(np.int32)
 
-    def _observation(
+    def _time_step(
         self,
         seen: dict[str, np.ndarray],
         rewards: np.ndarray,
@@ -175,9 +175,9 @@ class CraftaxSimulator:
         terminals: np.ndarray,
         facts: list[dict[str, Any]],
         events: np.ndarray | None = None,
-    ) -> Observation:
+    ) -> TimeStep:
         lost = np.zeros(len(ended), np.int32)
-        return Observation(
+        return TimeStep(
             levels=self._levels.copy(), rewards=rewards, ended=ended, terminals=terminals, entities_lost=lost,
             facts=facts, events=events, **seen,
         )  # fmt: skip

@@ -191,7 +191,7 @@ _HAPPENINGS: dict[str, Happening] = {
 EVENTS = EventSpec(names=tuple(_HAPPENINGS))
 
 
-class Scene(NamedTuple):
+class Sight(NamedTuple):
     """What is seen at a moment, however it was found out: by the game, by a model or by a probe.
 
     Attributes:
@@ -205,7 +205,7 @@ class Scene(NamedTuple):
     quantities: np.ndarray
 
 
-def shows(event: str, before: Scene, after: Scene) -> bool:
+def shows(event: str, before: Sight, after: Sight) -> bool:
     """Whether what an event brings about is there after it, and was not, or less so, before.
 
     Creatures that come or go by themselves look the same; so this is compared with what happens without the event.
@@ -222,7 +222,7 @@ def shows(event: str, before: Scene, after: Scene) -> bool:
         tile = craftax_state.TILES.kinds.index(kind)
         return bool((after.tiles == tile).sum() > (before.tiles == tile).sum())
     kind = "arrow" if event == "arrows_rain" else kind
-    count, was = (int(scene.types[..., craftax_state.TYPES.index(kind)].sum()) for scene in (after, before))
+    count, was = (int(sight.types[..., craftax_state.TYPES.index(kind)].sum()) for sight in (after, before))
     return count < was if what == "dies" else count > was
 
 

@@ -23,7 +23,7 @@ class Game(NamedTuple):
     """Compiled functions over Craftax's states.
 
     Attributes:
-      begin: `begin(seed, level) → (state, shown)`: a new episode; `shown` are the arrays of an `Observation` by name.
+      begin: `begin(seed, level) → (state, shown)`: a new episode; `shown` are the arrays of a `TimeStep` by name.
       step: `step(states, actions) → (states, outcome)`: many of them, a tick; `outcome` is what is shown then, and
         `ended`, `terminals` and `achievements`, bool. The memory of the states that are given is given up.
       replace: `replace(states, index, state) → states`: another episode for one of them; likewise.

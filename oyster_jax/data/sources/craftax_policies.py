@@ -10,7 +10,7 @@ from oyster_jax.core.spec import ActionSpec
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.sources.craftax_state import TYPES
 from oyster_jax.data.sources.craftax_walker import DO, UNKNOWN, Surroundings, Walker, kinds
-from oyster_jax.data.sources.source import Observation
+from oyster_jax.data.sources.source import TimeStep
 
 #: What the explorer may set out for: kinds of tiles, creatures, or whatever it has not seen.
 WISHES = (
@@ -30,7 +30,7 @@ class Explorer:
         self._ids = {name: spec.parse(name) for name in spec.names}
         self._wishes = self._draw(environments)
 
-    def act(self, began: np.ndarray, seen: Observation | None = None) -> Int32[np.ndarray, "environments"]:
+    def act(self, began: np.ndarray, seen: TimeStep | None = None) -> Int32[np.ndarray, "environments"]:
         """See `Policy.act`."""
         around = self._walker.look(_given(seen), began)
         change = began | (self._generator.random(len(began)) < CHANGE)
@@ -73,7 +73,7 @@ class Scripted:
         self._walker = Walker(environments, self._generator)
         self._ids = {name: spec.parse(name) for name in spec.names}
 
-    def act(self, began: np.ndarray, seen: Observation | None = None) -> Int32[np.ndarray, "environments"]:
+    def act(self, began: np.ndarray, seen: TimeStep | None = None) -> Int32[np.ndarray, "environments"]:
         """See `Policy.act`."""
         seen = _given(seen)
         around = self._walker.look(seen, began)
@@ -189,7 +189,7 @@ def _go(walker: Walker, around: Surroundings, wanted: np.ndarray, generator: np.
     return actions
 
 
-def _given(seen: Observation | None) -> Observation:
+def _given(seen: TimeStep | None) -> TimeStep:
     if seen is None or seen.tiles is None:
         raise DatasetError("This policy looks at what a simulator shows; it cannot act in a learned world.")
     return seen

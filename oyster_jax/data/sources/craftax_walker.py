@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 
 from oyster_jax.data.sources.craftax_state import ENTITIES, LEVEL, QUANTITIES, TILES, TYPES
-from oyster_jax.data.sources.source import Observation
+from oyster_jax.data.sources.source import TimeStep
 
 #: Cells on each side of the agent that ways are looked for in, and the longest way.
 REACH, LONGEST = 12, 36
@@ -85,7 +85,7 @@ class Walker:
         self._known = np.full((environments, side, side), UNKNOWN, np.uint8)
         self._generator = generator
 
-    def look(self, seen: Observation, began: np.ndarray) -> Surroundings:
+    def look(self, seen: TimeStep, began: np.ndarray) -> Surroundings:
         """Adds what is seen to the maps, which begin anew with an episode."""
         assert seen.entities is not None
         assert seen.entity_mask is not None

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 import re
 import types
 from typing import Any
@@ -14,7 +15,7 @@ from oyster_jax.data import action_table
 from oyster_jax.data.action_table import ActionTable
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.pictures import as_rgb, fitting, is_picture, parse_size, resized
-from oyster_jax.data.sources.source import Observation
+from oyster_jax.data.sources.source import TimeStep
 
 #: Ticks a second of an environment that does not say.
 RATE = 15.0
@@ -138,13 +139,13 @@ class GymnasiumSimulator:
         self._levels = np.zeros(len(environments), np.int32)
         self._size = (found.spec.frame.height, found.spec.frame.width)
 
-    def observe(self) -> Observation:
+    def observe(self) -> TimeStep:
         """See `Simulator.observe`."""
         count = len(self._environments)
         frames = [self._begin(index) for index in range(count)]
-        return self._observation(frames, np.zeros(count, np.float32), np.zeros(count, bool), np.zeros(count, bool))
+        return self._time_step(frames, np.zeros(count, np.float32), np.zeros(count, bool), np.zeros(count, bool))
 
-    def step(self, actions: Int32[np.ndarray, "environments"]) -> Observation:
+    def step(self, actions: Int32[np.ndarray, "environments"]) -> TimeStep:
         """See `Simulator.step`."""
         count = len(self._environments)
         frames, rewards = [], np.zeros(count, np.float32)
@@ -154,7 +155,7 @@ class GymnasiumSimulator:
             observation, rewards[index], terminals[index], truncated, _ = environment.step(action)
             ended[index] = terminals[index] or truncated
             frames.append(self._begin(index) if ended[index] else self._frame(environment, observation))
-        return self._observation(frames, rewards, ended, terminals)
+        return self._time_step(frames, rewards, ended, terminals)
 
     def close(self) -> None:
         """Frees the environments."""
@@ -170,10 +171,10 @@ class GymnasiumSimulator:
     def _frame(self, environment: Any, observation: Any) -> np.ndarray:
         return resized(_picture(environment, observation, self._found.view), self._size)
 
-    def _observation(
+    def _time_step(
         self, frames: list[np.ndarray], rewards: np.ndarray, ended: np.ndarray, terminals: np.ndarray
-    ) -> Observation:
-        return Observation(
+    ) -> TimeStep:
+        return TimeStep(
             frames=np.stack(frames), levels=self._levels.copy(), rewards=rewards, ended=ended, terminals=terminals
         )
 
@@ -187,6 +188,9 @@ def _made(name: str, view: str) -> Any:
             "Recording gym: needs the package gymnasium; install it with `pip install oyster-jax[envs]`."
         ) from error
     mode = "rgb_array" if view == "rendering" else None
+    if "XDG_RUNTIME_DIR" not in os.environ:
+        # Where nobody has a screen, SDL complains of it aloud unless it is told to draw into memory.
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     try:
         return gymnasium.make(name, render_mode=mode, disable_env_checker=True)
     except (gymnasium.error.Error, ImportError, TypeError, ValueError) as error:

@@ -10,7 +10,7 @@ from jaxtyping import Int32, UInt8
 from oyster_jax.core.spec import ActionSpec, EntitySpec, FrameSpec, WorldSpec
 from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.sources import procgen_state
-from oyster_jax.data.sources.source import Observation
+from oyster_jax.data.sources.source import TimeStep
 
 GAMES = (
     "bigfish", "bossfight", "caveflyer", "chaser", "climber", "coinrun", "dodgeball", "fruitbot",
@@ -151,19 +151,19 @@ class ProcgenSimulator:
         self._clock = self._reader.header(0).timeout
         self._ticks = np.zeros(environments, np.int32)
 
-    def observe(self) -> Observation:
+    def observe(self) -> TimeStep:
         """See `Simulator.observe`."""
         frames, info = self._environment.reset()
         nothing = np.zeros(len(frames), bool)
-        return self._observation(frames, info, np.zeros(len(frames), np.float32), nothing)
+        return self._time_step(frames, info, np.zeros(len(frames), np.float32), nothing)
 
-    def step(self, actions: Int32[np.ndarray, "environments"]) -> Observation:
+    def step(self, actions: Int32[np.ndarray, "environments"]) -> TimeStep:
         """See `Simulator.step`."""
         frames, rewards, ended, _, info = self._environment.step(actions)
         self._ticks += 1
-        observation = self._observation(frames, info, rewards, ended)
+        shown = self._time_step(frames, info, rewards, ended)
         self._ticks[ended] = 0
-        return observation
+        return shown
 
     def close(self) -> None:
         """Frees the simulator."""
@@ -178,10 +178,10 @@ class ProcgenSimulator:
         self._environment.set_state(states)
         self._ticks[:] = [self._reader.header(index).tick for index in range(len(states))]
 
-    def _observation(self, frames: np.ndarray, info: dict, rewards: np.ndarray, ended: np.ndarray) -> Observation:
+    def _time_step(self, frames: np.ndarray, info: dict, rewards: np.ndarray, ended: np.ndarray) -> TimeStep:
         tables = self._reader.tables(self._source.capacity) if self._source.entities else (None, None, None)
         entities, mask, lost = tables
-        return Observation(
+        return TimeStep(
             frames=frames if self._source.side == FRAME else _reduced(info["rgb"], self._source.side),
             levels=info["level_seed"],
             rewards=rewards,

@@ -11,7 +11,7 @@ from oyster_jax.core.spec import WorldSpec
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Observation:
+class TimeStep:
     """What all environments show at one tick.
 
     Attributes:
@@ -58,11 +58,11 @@ class Observation:
 class Simulator(Protocol):
     """Environments that run side by side; an ended one begins its next episode by itself."""
 
-    def observe(self) -> Observation:
+    def observe(self) -> TimeStep:
         """Returns what the environments show before the first action; nothing has ended yet."""
         ...
 
-    def step(self, actions: Int32[np.ndarray, "environments"]) -> Observation:
+    def step(self, actions: Int32[np.ndarray, "environments"]) -> TimeStep:
         """Acts in every environment and returns what they show then."""
         ...
 

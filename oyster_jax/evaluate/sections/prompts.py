@@ -3,7 +3,7 @@
 import dataclasses
 
 from oyster_jax.data.errors import DatasetError
-from oyster_jax.evaluate.prompts import EventFigures, PromptFigures, event_figures, lexicon_of, prompt_figures
+from oyster_jax.evaluate.prompts import PromptFigures, RequestFigures, lexicon_of, prompt_figures, request_figures
 from oyster_jax.evaluate.section import Section, Table, cell
 from oyster_jax.evaluate.suite import Suite
 
@@ -34,7 +34,7 @@ def run(suite: Suite) -> Section:
         found = prompt_figures(
             words, lexicon, suite.dataset, prompts=prompts, seed=suite.seed, sight=suite.sight, progress=progress
         )
-    events = event_figures(words, lexicon, seed=suite.seed)
+    events = request_figures(words, lexicon, seed=suite.seed)
     figures = {name: dataclasses.asdict(each) for name, each in found.items()} | {"events": dataclasses.asdict(events)}
     return Section(
         name="prompts",
@@ -62,7 +62,7 @@ def _prompts(found: dict[str, PromptFigures]) -> Table:
     )
 
 
-def _events(found: EventFigures) -> Table:
+def _events(found: RequestFigures) -> Table:
     return Table(
         title="Sentences of events",
         columns=("wordings", "right"),

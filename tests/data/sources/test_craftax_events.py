@@ -12,7 +12,7 @@ from oyster_jax.data.errors import DatasetError
 from oyster_jax.data.record import RecordConfig, record
 from oyster_jax.data.sources import craftax_state
 from oyster_jax.data.sources.craftax import Craftax
-from oyster_jax.data.sources.craftax_events import EVENTS, Scene, shows
+from oyster_jax.data.sources.craftax_events import EVENTS, Sight, shows
 
 TILES, TYPES = craftax_state.TILES, craftax_state.TYPES
 
@@ -36,7 +36,7 @@ def episodes(recorded):
     return [dataset[index] for index in range(len(dataset))]
 
 
-def scene(episode, tick):
+def sight(episode, tick):
     """What the game knows of a frame."""
     table = episode.entities[tick][episode.entity_mask[tick]]
     types = np.zeros((TILES.rows, TILES.columns, len(TYPES)), bool)
@@ -44,7 +44,7 @@ def scene(episode, tick):
     for kind, at, beside in zip(table[:, 0].astype(int), row.astype(int), column.astype(int), strict=True):
         if 0 <= at < TILES.rows and 0 <= beside < TILES.columns:
             types[at, beside, kind] = True
-    return Scene(tiles=episode.tiles[tick], types=types, quantities=episode.quantities[tick])
+    return Sight(tiles=episode.tiles[tick], types=types, quantities=episode.quantities[tick])
 
 
 def test_what_happened_is_seen_a_frame_later(episodes):
@@ -52,7 +52,7 @@ def test_what_happened_is_seen_a_frame_later(episodes):
     for episode in episodes:
         for tick in np.flatnonzero(episode.events[:-1]):
             name = EVENTS.names[episode.events[tick] - 1]
-            found[name].append(shows(name, scene(episode, tick), scene(episode, tick + 1)))
+            found[name].append(shows(name, sight(episode, tick), sight(episode, tick + 1)))
     assert set(found) == set(EVENTS.names)
     # Creatures come and go by themselves in the same tick, and the agent walks away from what lies at the edge.
     for name, outcomes in found.items():
