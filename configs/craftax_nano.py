@@ -23,6 +23,7 @@ A token a tile (merge 1, 128 features) trained at 80 frames/s where nine tiles a
 """
 
 import dataclasses
+from typing import Any, Literal
 
 from oyster_jax.data.record import RecordConfig
 from oyster_jax.data.sources import craftax_events
@@ -30,29 +31,34 @@ from oyster_jax.data.sources.craftax import Craftax
 from oyster_jax.diffusion.objective import ObjectiveConfig
 from oyster_jax.models.presets import preset
 from oyster_jax.models.structure import StructureConfig
+from oyster_jax.models.world_model import SamplerConfig
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.emphasis import EmphasisConfig
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.optimizer import OptimizerConfig
-from oyster_jax.train.self_rollout import SelfRolloutConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig
 from oyster_jax.train.words import WordsTraining
 
 
-def get_config() -> ExperimentConfig:
-    """Returns the experiment."""
+def get_config(part: Literal["trunk", "fine", "whole"] = "whole") -> ExperimentConfig:
+    """Returns the experiment; `trunk` is what the dynamics of `fine` begins with, and `fine` what the whole does."""
     source = Craftax(events=0.2)
     spec = source.spec
     tokenizer, dynamics = preset("nano")
     # A patch is a tile.
     structure = StructureConfig.of(spec, {"facing_x": 1.0, "facing_y": 1.0, "health": 9.0})
     tokenizer = dataclasses.replace(tokenizer, height=63, width=63, patch=7, features=128, heads=2, structure=structure)
+    head: dict[str, Any] = {"head_depth": 2, "fine_head": 128}
+    if part == "trunk":
+        head = {"head_depth": 3, "posterior": True}
     dynamics = dataclasses.replace(
         dynamics, tokens=tokenizer.tokens, columns=tokenizer.columns, merge=3,
-        actions=spec.action.count, events=len(craftax_events.EVENTS.names), head_depth=3, posterior=True,
+        actions=spec.action.count, events=len(craftax_events.EVENTS.names), **head,
     )  # fmt: skip
-    return ExperimentConfig(
+    trunk = OptimizerConfig(learning_rate=4e-3, warmup=60, decay=0.4)
+    fine = OptimizerConfig(learning_rate=3e-3, warmup=40, decay=0.6)
+    base = ExperimentConfig(
         name="craftax_nano",
         seed=0,
         recording=RecordConfig(
@@ -73,25 +79,19 @@ def get_config() -> ExperimentConfig:
             emphasis=EmphasisConfig(events=4.0),
             event_dropout=0.15,
         ),
-        dynamics_training=TrainConfig(
-            steps=3000,
-            batch=12,
-            window=25,
-            average_decay=0.998,
-            optimizer=OptimizerConfig(learning_rate=4e-3, warmup=60, decay=0.4),
-        ),
-        self_rollouts=(
-            SelfRolloutConfig(
-                context=8,
-                training=TrainConfig(
-                    steps=400,
-                    batch=12,
-                    window=16,
-                    average_decay=0.99,
-                    optimizer=OptimizerConfig(learning_rate=2.5e-3, warmup=20, decay=0.6),
-                ),
-                emphasis=EmphasisConfig(creatures=16.0, counts=16.0, events=2.0),
-            ),
-        ),
+        dynamics_training=TrainConfig(steps=3000, batch=12, window=25, average_decay=0.998, optimizer=trunk),
+    )
+    if part == "trunk":
+        return base
+    if part == "fine":
+        training = dataclasses.replace(base.dynamics_training, steps=800, average_decay=0.996, optimizer=fine)
+        return dataclasses.replace(base, dynamics_training=training)
+    last = OptimizerConfig(learning_rate=1.5e-3, warmup=20, decay=0.8)
+    even = EmphasisConfig(creatures=0.0, near=4.0, counts=4.0, events=4.0)
+    return dataclasses.replace(
+        base,
+        dynamics_loss=dataclasses.replace(base.dynamics_loss, emphasis=even),
+        dynamics_training=TrainConfig(steps=300, batch=12, window=25, average_decay=0.99, optimizer=last),
+        sampler=SamplerConfig(steps=4),
         words=WordsTraining(),
     )

@@ -12,7 +12,7 @@ _WHOLE, _HALF = 4, 2
 
 
 def matrices(config: DynamicsConfig) -> int:
-    """Returns how many numbers are in all kernels of a dynamics without map and entities."""
+    """Returns how many numbers are in all kernels of a dynamics without map, entities and fine head."""
     width, inputs = config.features, config.channels * config.merge**2
     memory = config.memory_heads * config.memory_features
     # Query and out; keys and values, and two gates a head.

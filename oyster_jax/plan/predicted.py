@@ -95,7 +95,8 @@ def _passes(program: Program, experiment: ExperimentConfig) -> Mapping[str, int]
     # The way back takes what was put together for the layer that is computed again.
     each = 1 if program.layers.recompute == "nothing" else 2
     ahead = _HALF_STEPS if experiment.dynamics_loss.objective.bootstrap else 0
-    return {"trunk": _GRADIENTS * each, "head": _GRADIENTS * each + ahead}
+    head = _GRADIENTS * each + ahead
+    return {"trunk": _GRADIENTS * each, "head": head, "fine": head}
 
 
 def _crossed(program: Program, experiment: ExperimentConfig) -> float:

@@ -26,7 +26,7 @@ def batch():
 
 
 def weights(**config):
-    zero = {"creatures": 0.0, "counts": 0.0, "events": 0.0}
+    zero = {"creatures": 0.0, "near": 0.0, "counts": 0.0, "events": 0.0}
     return np.asarray(emphasis(EmphasisConfig(**zero | config), SPEC, batch()))[0].reshape(TICKS - 1, 4, 4)
 
 
@@ -34,6 +34,15 @@ def test_creatures_count_where_they_are_and_were():
     found = weights(creatures=3.0)
     assert (found[1:, 1, 3] == 4 * found[1:, 0, 0]).all()
     assert len(np.unique(found[0])) == 1
+
+
+def test_it_counts_where_creatures_can_be_after_they_were_seen():
+    found = weights(near=3.0)
+    # The cow is first seen in the third frame, which is not known when that is predicted.
+    assert (found[:2] == found[0, 0, 0]).all()
+    near = found[2] > found[2].min()
+    assert np.argwhere(near).tolist() == [[row, column] for row in range(4) for column in range(1, 4)]
+    np.testing.assert_allclose(found[2][near], 4 * found[2].min())
 
 
 def test_counts_count_where_and_when_they_change():
