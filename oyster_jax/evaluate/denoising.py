@@ -69,10 +69,9 @@ def _errors(model: WorldNetwork, params: Params, states: Any, actions: Array, fr
         clean = tokenizer.bind(model.tokenizer, params["tokenizer"]).encoder(frame[None])[0]
         noise = jax.random.normal(named_key(key, "denoising"), clean.shape)
 
-        def error(signal: Array) -> Array:
-            said = model.denoised(params, state, action, mix(clean, noise, signal), signal)
-            return jnp.mean(jnp.square(said - clean))
-
-        return jax.lax.map(error, jnp.array(levels(model)))
+        signal = jnp.array(levels(model))
+        noisy = jax.vmap(lambda level: mix(clean, noise, level))(signal)
+        said = model.denoised(params, state, action, noisy, signal)
+        return jnp.mean(jnp.square(said - clean[None]), axis=(1, 2))
 
     return jax.vmap(one)(states, actions, frames, keys)

@@ -139,8 +139,7 @@ def _tried(
     """Returns for each moment whether what was meant is so at once, and later, and the share of what else changed."""
     grid = model.tokenizer.structure
     assert grid is not None
-    parts = {name: np.array(getattr(known, name)) for name in ("kinds", "types", "levels")}
-    attributes = np.array(known.attributes)
+    parts = {name: np.array(getattr(known, name)) for name in ("kinds", "types", "attributes", "levels")}
     touched = np.zeros(parts["kinds"].shape[:2], bool)
     for index, change in enumerate(changes):
         if change is None:
@@ -150,10 +149,9 @@ def _tried(
             row[:] = 0
         row[change.number] = float(change.there)
         # What is nobody's goes with whom it belonged to, as in `worlds.edit`.
-        attributes[index, change.token] *= parts["types"][index, change.token].any()
+        parts["attributes"][index, change.token] *= parts["types"][index, change.token].any()
         touched[index, change.token] = True
-    changed = parts | {"attributes": attributes}
-    wanted = dataclasses.replace(known, **{name: jnp.asarray(part) for name, part in changed.items()})
+    wanted = dataclasses.replace(known, **{name: jnp.asarray(part) for name, part in parts.items()})
     edited, later, alone = jax.device_get(_lived(model, params, states, wanted, jnp.asarray(touched)))
     rows = []
     for index, change in enumerate(changes):

@@ -180,11 +180,18 @@ class WorldNetwork:
         return _kept(sound, later, state.replace(status=jnp.int32(Status.NONFINITE)), covered)
 
     def denoised(
-        self, params: Params, state: WorldState, action: Action, noisy: Latent, signal: Float[Array, ""]
-    ) -> Latent:
-        """Returns what the next latent is expected to be when a noisy one of it, at level `signal`, is known."""
+        self,
+        params: Params,
+        state: WorldState,
+        action: Action,
+        noisy: Float[Array, "levels tokens channels"],
+        signal: Float[Array, "levels"],
+    ) -> Float[Array, "levels tokens channels"]:
+        """Returns what the next latent is expected to be when a noisy one of it, at a level of `signal`, is known."""
         denoise, _, _ = self._denoiser(params, state, action)
-        return denoise(noisy, signal, jnp.float32(1 / self.sampler.finest))
+        return jax.vmap(lambda noisy, signal: denoise(noisy, signal, jnp.float32(1 / self.sampler.finest)))(
+            noisy, signal
+        )
 
     def render(self, params: Params, state: WorldState) -> Frame:
         """Returns the frame that the state's latent shows.

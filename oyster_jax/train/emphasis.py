@@ -1,9 +1,9 @@
 """Which tokens of a next frame count more: where creatures are, counts change, or something is made to happen.
 
 Of a frame's tokens most show terrain, which a model learns first and which then makes up most of the error; a cow is
-one tile in sixty, and a count changes at one tick in fifty. Weights that depend on
-the frame that is to be predicted, as those of creatures and counts do, make rare things quick to learn, and bias what
-is expected of them by as much; those that depend on what was before alone do not.
+one tile in sixty, and a count changes at one tick in fifty. Weights that depend on the frame that is to be predicted,
+as those of creatures and counts do, make rare things quick to learn, and bias what is expected of them by as much;
+those that depend on what was before alone do not.
 """
 
 import dataclasses
