@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Each is a module of `evaluate.sections`, in the order in which they are measured and shown.
 SECTIONS = (
-    *("fidelity", "denoising", "revealed", "frechet", "control", "pictures", "entities", "edits"),
+    *("fidelity", "denoising", "revealed", "frechet", "control", "pictures", "entities", "creatures", "edits"),
     *("events", "prompts", "physics", "permanence", "drift", "speed"),
 )
 
@@ -32,6 +32,7 @@ type SectionName = Literal[
     "control",
     "pictures",
     "entities",
+    "creatures",
     "edits",
     "events",
     "prompts",
