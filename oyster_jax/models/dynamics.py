@@ -135,15 +135,16 @@ class Group(nnx.Module):
 
         Args:
           x: residual stream.
-          ring: keys and values, `[window, 2, tokens, heads, features]`.
+          ring: keys and values, `[window, 2, tokens, width]`, heads beside each other.
           memory: `[heads, keys, values]`, None without memory heads.
           step: the tick.
         """
         x = self.first(x, dtype=self.dtype)
         q, k, v, hidden = self.time.project(x[:, None], self.dtype)
         now = step[None]
-        ring = ring_cache.write(ring, jnp.stack([rotate(k, now)[:, 0], v[:, 0]]), step)
-        keys, values = ring[:, 0].swapaxes(0, 1), ring[:, 1].swapaxes(0, 1)
+        ring = ring_cache.write(ring, jnp.stack([rotate(k, now)[:, 0], v[:, 0]]).reshape(ring.shape[1:]), step)
+        seen = ring.reshape(*ring.shape[:-1], *v.shape[-2:])
+        keys, values = seen[:, 0].swapaxes(0, 1), seen[:, 1].swapaxes(0, 1)
         visible = ring_cache.written(self.config.window, step)
         attended = attend(rotate(q, now), keys.astype(self.dtype), values.astype(self.dtype), visible)
         x = self.time.merge(x, attended[:, 0], hidden[:, 0])
@@ -324,9 +325,9 @@ def _fine_head(config: DynamicsConfig, draft: int, rngs: nnx.Rngs) -> FineHead:
 
 def empty_history(config: DynamicsConfig) -> tuple[Array, Array | None]:
     """Returns the ring and the memory of a world that has seen nothing; no memory without memory heads."""
-    features = config.features // config.heads
     tokens = config.coarse + config.registers
-    ring = jnp.zeros((config.groups, config.window, 2, tokens, config.heads, features), jnp.dtype(config.dtype))
+    # All heads in one axis: a TPU lays the last one out in steps of 128, and half of a head of 64 would be padding.
+    ring = jnp.zeros((config.groups, config.window, 2, tokens, config.features), jnp.dtype(config.dtype))
     if not config.memory_heads:
         return ring, None  # an array of no size could not be saved
     size = config.memory_features
