@@ -47,10 +47,10 @@ class Cut:
 
     def beside(self, folder: Path) -> Self:
         """Returns it with its file looked for in a folder."""
-        named = {
-            name: str(folder / file) for name in ("image", "entities") if (file := getattr(self, name)) == self.file
-        }
-        return dataclasses.replace(self, **named) if self.file else self
+        if self.file is None:
+            return self
+        named = str(folder / self.file)
+        return dataclasses.replace(self, **({"image": named} if self.image else {"entities": named}))
 
     def options(self, world: World) -> dict[str, Any]:
         """Returns it as `Session.cut` takes it: prompt, entities and seed.

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 type Policy = Callable[[np.ndarray], Action]
 
 
-def run[S: "Session"](
-    session: S, policy: Policy | Actions, ticks: int | None, watch: Callable[[S], None] | None
-) -> int:
+def run(session: "Session", policy: Policy | Actions, ticks: int | None, watch: Callable[[Any], None] | None) -> int:
     """Lives many ticks, and returns how many; see `Session.run`.
 
     Raises:

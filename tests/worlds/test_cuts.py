@@ -23,6 +23,8 @@ from oyster_jax.worlds.session import Session
 from oyster_jax.worlds.story import parsed
 from tests.worlds.test_directing import HEARING, WORLD, Hearing
 
+DESCRIBED = {"tiles": "stone", "entities": [{"type": "cow", "x": 1, "y": 0, "health": 3}], "quantities": {"wood": 2}}
+
 
 @dataclasses.dataclass
 class Drawn:
@@ -37,13 +39,12 @@ class Drawing(Hearing):
 
     def draw(self, sentence, seed=0):
         assert "dry" in sentence
-        return Drawn(WORLD.entities(WORLD.reset(100 + seed)))
+        return Drawn(DESCRIBED | {"quantities": {"wood": seed % 6}})
 
 
 DRAWING = dataclasses.replace(HEARING, words=Drawing())
 FRAMES = np.random.default_rng(0).integers(256, size=(3, *WORLD.spec.frame.shape), dtype=np.uint8)
 PICTURE, MOMENT = (FRAMES[:1], ()), (FRAMES, ("go", "noop"))
-DESCRIBED = WORLD.entities(WORLD.reset(50))
 ALONE = {"seed": 4, "respawn": False}
 WAYS = [{"prompt": "it gets dry"}, {"prompt": PICTURE}, {"prompt": MOMENT}, {"entities": DESCRIBED}, {}]
 
