@@ -88,7 +88,7 @@ def test_a_life_with_cuts_is_rewound_opened_and_verified_bit_for_bit(tmp_path):
                 frames[-1] = session.edit({"set": {"wood": 5}})
         for tick in (20, 6, 12, 5, 7, 13, 0, 11):
             np.testing.assert_array_equal(session.seek(tick), frames[tick])
-        session.rewind(12)
+        session.seek(12)
         session.cut(seed=3)
         assert session.branch_name == "branch-1"
         other = session.step("go")
