@@ -168,6 +168,8 @@ class Controls:
             story = parsed_story(params.text)
             if story.world != live.stage.name:
                 raise StoryError(f"The story is of the world '{story.world}', but this is '{live.stage.name}'.")
+            if files := [act.cut.file for _, act in story.turns if act.cut is not None and act.cut.file]:
+                raise StoryError(f"A story told here names no files, as '{files[0]}'; cut to a prompt or a moment.")
             self._check_room(story)
             await live.change(lambda: rehearse(story, world, functools.partial(note, live.session)))
         except StoryError as error:

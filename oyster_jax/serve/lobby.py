@@ -30,6 +30,7 @@ from oyster_jax.serve.stage import Stage
 from oyster_jax.session.archive import Archive, is_session
 from oyster_jax.session.errors import SessionError
 from oyster_jax.worlds.inside import observer, remarks
+from oyster_jax.worlds.moderator import RefusedError
 from oyster_jax.worlds.session import Session
 
 _LOG = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class Lobby:
 
         Raises:
           Refusal: the owner has too many.
-          WorldError: the world cannot begin so, or its moderator refuses the sentence.
+          WorldError: the world cannot begin so, or its moderator refuses the sentence, which goes to the server's log.
         """
         if len(await self._run(lambda: self._owned(owner))) >= self._limits.sessions:
             raise Refusal(429, "too_many_sessions", f"You have {self._limits.sessions} sessions; delete some first.")
@@ -110,7 +111,13 @@ class Lobby:
             self._write(identity, about | {"remarks": remarks(session)})
             return session
 
-        session = await self._run(create)
+        try:
+            session = await self._run(create)
+        except RefusedError as error:
+            # There is no session in whose log this could be.
+            told = {"owner": owner.id, "world": start.stage.name} | error.decision.to_json()
+            _LOG.warning("A beginning was refused: %s", json.dumps(told))
+            raise
         self._live[identity] = self._served(identity, session, start.stage)
         return await self.info(owner, identity)
 

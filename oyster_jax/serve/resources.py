@@ -45,7 +45,7 @@ class LabelLine(Message, frozen=True):
 
 
 class DoneLine(Message, frozen=True):
-    """An `edit` or `event` that was done after a tick and before the next; `text` is how what it was begins."""
+    """An `edit`, `event` or `cut` that was done after a tick and before the next; `text` is how what it was begins."""
 
     tick: int
     kind: str

@@ -3,6 +3,8 @@
 import asyncio
 import collections
 import dataclasses
+import json
+import logging
 import math
 import secrets
 import subprocess
@@ -18,6 +20,8 @@ from oyster_jax.serve.resources import Upload
 from oyster_jax.serve.security import Owner
 from oyster_jax.serve.stage import Stage
 from oyster_jax.worlds.familiarity import Familiarity, picture_psnr
+
+_LOG = logging.getLogger(__name__)
 
 _SECONDS = 20.0
 
@@ -57,9 +61,14 @@ class Uploads:
         """Takes a file.
 
         Raises:
-          Refusal: it is no picture, or too large a one.
+          Refusal: it is no picture, or too large a one; that goes to the server's log.
         """
-        frame = await self._decoded(stage, data)
+        try:
+            frame = await self._decoded(stage, data)
+        except Refusal as refusal:
+            told = {"owner": owner.id, "world": stage.name, "bytes": len(data), "reason": refusal.message}
+            _LOG.warning("A picture was refused: %s", json.dumps(told))
+            raise
         shown, bounds = await asyncio.get_running_loop().run_in_executor(self._pool, self._seen, stage, frame)
         identity, psnr = secrets.token_hex(8), picture_psnr(frame, shown)
         verdict, sentence = bounds.verdict(psnr)

@@ -3,7 +3,7 @@
     session/
       manifest.json, manifest.copy.json      which world, seed, versions; each copy sealed with its digest
       ends.json, ends.copy.json              which branches there are, and what their logs hold at least
-      prompt.npz, prompt.copy.npz            the recorded moment it began from, if any
+      prompt.npz, prompt.copy.npz            the recorded moment it began from, if any; cut-DIGEST of one it cut to
       branches/NAME/branch.json, branch.copy.json, log, log.copy
       snapshots/NAME/TICK/                   Orbax, with digests; damaged-TICK is one that was found damaged
       lock                                   held by the process that writes
@@ -25,12 +25,12 @@ from oyster_jax.files import write_whole
 from oyster_jax.session.branch import MAIN, Branch, Event, is_plain
 from oyster_jax.session.document import copies, read_document, write_document
 from oyster_jax.session.errors import SessionError
-from oyster_jax.session.intervention import Intervention
+from oyster_jax.session.intervention import CUT, Intervention
 from oyster_jax.session.journal import Journal
 from oyster_jax.session.layout import BRANCH, BRANCHES, ENDS, MANIFEST, SNAPSHOTS, is_leftover, only_begun
 from oyster_jax.session.lock import Lock, is_held
 from oyster_jax.session.log import NAMES, Log, LogContent
-from oyster_jax.session.prompt import PROMPTS, find_prompt
+from oyster_jax.session.prompt import PROMPTS, check_prompt, cut_names
 from oyster_jax.session.snapshot import Leaves
 from oyster_jax.session.snapshots import Snapshots
 
@@ -258,7 +258,7 @@ class Archive:
         self._check_ends()
         self._check_branches()
         self._check_snapshots()
-        self._check_prompt()
+        self._check_prompts()
 
     def _begin(self) -> None:
         """Mends the logs, now that nothing speaks against them, and begins to write."""
@@ -358,19 +358,12 @@ class Archive:
                         f"but there is a snapshot of tick {tick}: both have lost entries. {self._remedy}"
                     )
 
-    def _check_prompt(self) -> None:
-        if (digest := self.manifest["prompt"]) is None:
-            return
-        whole, damaged = find_prompt(self.folder, digest)
-        if whole is None:
-            names = " and ".join(str(self.folder / name) for name in PROMPTS)
-            self.report(f"{names} are missing or damaged: what came before the first snapshot cannot be shown again.")
-            return
-        for name in damaged:
-            self.report(f"{self.folder / name} was missing or damaged; its copy stands in for it.")
-        if damaged and self._lock is not None:
-            with contextlib.suppress(OSError):
-                write_whole(self.folder, dict.fromkeys(damaged, whole))
+    def _check_prompts(self) -> None:
+        done = (one for branch in self.branches.values() for one in branch.interventions)
+        cuts = {digest: cut_names(digest) for one in done if one.kind == CUT and (digest := one.given["prompt"])}
+        first = {} if (digest := self.manifest["prompt"]) is None else {digest: PROMPTS}
+        for digest, names in (*first.items(), *cuts.items()):
+            check_prompt(self.folder, digest, names, self.report, mend=self._lock is not None)
 
     @property
     def _remedy(self) -> str:

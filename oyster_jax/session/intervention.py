@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import time
+from collections.abc import Mapping
 from typing import Any, Self
 
 from oyster_jax.session.errors import SessionError
@@ -10,9 +11,10 @@ from oyster_jax.session.log import MAX_PAYLOAD, Entry
 
 #: The kind of such an entry of a log.
 INTERVENTION = 3
-#: What can be done: something of the present changed, as `World.edit` has it; an event, by its name.
-EDIT, EVENT = "edit", "event"
-KINDS = (EDIT, EVENT)
+#: What can be done: something of the present changed, as `World.edit` has it; an event, by its name; a cut to another
+#: beginning, as a manifest says how a session begins.
+EDIT, EVENT, CUT = "edit", "event", "cut"
+KINDS = (EDIT, EVENT, CUT)
 #: Bytes of JSON that may be done at once; the rest of an entry is for the other fields.
 LONGEST = MAX_PAYLOAD - 1024
 #: Characters of it that people are shown.
@@ -40,7 +42,8 @@ class Intervention:
     @property
     def text(self) -> str:
         """What was done, for people; of what is long, the beginning."""
-        text = self.given if isinstance(self.given, str) else json.dumps(self.given, ensure_ascii=False)
+        given = opening_text(self.given) if self.kind == CUT else self.given
+        text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
         return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
     @classmethod
@@ -63,6 +66,17 @@ class Intervention:
     def entry(self) -> Entry:
         """Returns the entry that stands for it in a log."""
         return Entry(kind=INTERVENTION, payload=json.dumps(dataclasses.asdict(self)).encode())
+
+
+def opening_text(given: Mapping[str, Any]) -> str:
+    """Returns, for people, where a world begins of which a manifest or a cut says this."""
+    if (sentence := given.get("sentence")) is not None:
+        return sentence
+    if given.get("entities") is not None:
+        return "what is described"
+    if given.get("prompt") is None:
+        return f"a dream of seed {given['seed']}"
+    return "a picture" if given.get("frames") == 1 else "a recorded moment"
 
 
 def plain(given: Any) -> Any:

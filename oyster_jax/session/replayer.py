@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import jax
@@ -15,10 +15,10 @@ from oyster_jax.prng import named_key
 from oyster_jax.session.archive import Archive
 from oyster_jax.session.branch import UNKNOWN, Branch, frame_digest
 from oyster_jax.session.errors import SessionError
-from oyster_jax.session.intervention import Intervention, plain
+from oyster_jax.session.intervention import CUT, Intervention, plain
 from oyster_jax.session.keeper import Keeper
 from oyster_jax.session.moment import Moment
-from oyster_jax.session.prompt import read_prompt
+from oyster_jax.session.prompt import PROMPTS, cut_names, read_prompt
 
 
 class LivingWorld(Protocol):
@@ -76,13 +76,7 @@ class Replayer:
         Raises:
           SessionError: the session began from a recorded moment, and both of its copies are damaged.
         """
-        if (entities := self.archive.manifest.get("entities")) is not None:
-            state = self.world.encode(None, (), self._seed, entities=entities)
-        elif (digest := self.archive.manifest["prompt"]) is None:
-            state = self.world.reset(self._seed)
-        else:
-            frames, actions = read_prompt(self.archive.folder, digest)
-            state = self.world.encode(frames, actions, self._seed)
+        state = self._begun(self.archive.manifest, PROMPTS)
         return Moment(tick=0, state=state, frame=self.world.render(state))
 
     def next(self, moment: Moment, action: int) -> Moment:
@@ -106,17 +100,15 @@ class Replayer:
           SessionError: it does not fit into the log, or the next tick begins another dream, and it would be lost.
           WorldError: the world cannot do it.
         """
-        if self._ends(moment):
+        if kind != CUT and self._ends(moment):
             raise SessionError("The world has ended here, and the next tick begins another; live that one first.")
         given = plain(given)
-        state = self.world.intervened(moment.state, kind, given)
-        later = dataclasses.replace(moment, state=state, frame=self.world.render(state), done=moment.done + 1)
+        later = self._intervened(moment, kind, given)
         return later, Intervention.of(kind, given, moment.tick, frame_digest(later.frame))
 
     def redo(self, moment: Moment, intervention: Intervention) -> Moment:
         """Returns the moment after something was done to it."""
-        state = self.world.intervened(moment.state, intervention.kind, intervention.given, lenient=True)
-        return dataclasses.replace(moment, state=state, frame=self.world.render(state), done=moment.done + 1)
+        return self._intervened(moment, intervention.kind, intervention.given, lenient=True)
 
     def redone(self, branch: str, moment: Moment) -> Moment:
         """Returns a moment as it was when the branch went on from it: with all that was done since the tick came."""
@@ -238,6 +230,23 @@ class Replayer:
             if found.parent is None or start > found.at:
                 return parts[::-1]
             found, until = self.archive.branches[found.parent], found.after
+
+    def _begun(self, said: Mapping[str, Any], names: tuple[str, str]) -> WorldState:
+        """Returns the state in which a world begins as a manifest or a cut says; `names` are those of its files."""
+        seed = int(said["seed"])
+        if (entities := said.get("entities")) is not None:
+            return self.world.encode(None, (), seed, entities=entities)
+        if (digest := said["prompt"]) is None:
+            return self.world.reset(seed)
+        return self.world.encode(*read_prompt(self.archive.folder, digest, names), seed)
+
+    def _intervened(self, moment: Moment, kind: str, given: Any, *, lenient: bool = False) -> Moment:
+        if kind == CUT:
+            # Nothing of the state is kept, and so nothing of before is remembered.
+            state = self._begun(given, cut_names(given["prompt"] or ""))
+        else:
+            state = self.world.intervened(moment.state, kind, given, lenient=lenient)
+        return dataclasses.replace(moment, state=state, frame=self.world.render(state), done=moment.done + 1)
 
     def _ends(self, moment: Moment) -> bool:
         return self._respawn and int(moment.state.status) == Status.TERMINAL

@@ -11,7 +11,6 @@ from oyster_jax.session.errors import SessionError
 from oyster_jax.session.layout import BRANCH, BRANCHES, ENDS, MANIFEST, SNAPSHOTS, only_begun
 from oyster_jax.session.lock import is_held
 from oyster_jax.session.log import Log, LogContent
-from oyster_jax.session.prompt import PROMPTS
 
 _UNKNOWN = 0.0
 
@@ -54,9 +53,9 @@ def salvage(folder: Path, out: Path) -> Salvaged:
     try:
         for name, (branch, log) in found.items():
             _copy(folder, out, branch, log, f"{manifest['id']}/{name}")
-        for name in PROMPTS:
-            if (folder / name).is_file():
-                shutil.copy2(folder / name, out / name)
+        # What it began from, and what it cut to.
+        for path in folder.glob("[!.]*.npz"):
+            shutil.copy2(path, out / path.name)
         ends = {name: (branch.end, log.size) for name, (branch, log) in found.items()}
         write_document(out, ENDS, ends, identity=manifest["id"])
         # The manifest comes last, and makes it a session.

@@ -10,16 +10,18 @@ from oyster_jax.core.spec import as_action_ids
 from oyster_jax.session.archive import Archive
 from oyster_jax.session.branch import left_at
 from oyster_jax.session.intervention import plain
-from oyster_jax.session.prompt import prompt_files
+from oyster_jax.session.prompt import PROMPTS, packed_prompt
 from oyster_jax.worlds.errors import WorldError
 from oyster_jax.worlds.identity import changed_home, check_world, home, world_manifest
 from oyster_jax.worlds.registry import load
 from oyster_jax.worlds.world import World
 
+#: Frames and the actions between, or a sentence; and what is described. With neither a place is dreamt.
+type Prompt = tuple[np.ndarray, Any] | str | None
+type Described = Mapping[str, Any] | None
 
-def beginning(
-    world: World, seed: int, prompt: tuple[np.ndarray, Any] | str | None, entities: Mapping[str, Any] | None
-) -> tuple[dict[str, Any], dict[str, bytes]]:
+
+def beginning(world: World, seed: int, prompt: Prompt, entities: Described) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Returns what a manifest says of a session that begins, and its files; see `Session.create`.
 
     Args:
@@ -31,27 +33,42 @@ def beginning(
     Raises:
       SessionError, WorldError, ValueError: the world cannot begin so.
     """
-    manifest = {
-        **world_manifest(world), "seed": seed, "prompt": None, "created": time.time(), "home": home(),
-    }  # fmt: skip
+    said, data = opening(world, seed, prompt, entities)
+    manifest = {**world_manifest(world), "created": time.time(), "home": home(), **said}
+    return manifest, {} if data is None else dict.fromkeys(PROMPTS, data)
+
+
+def opening(world: World, seed: int, prompt: Prompt, entities: Described) -> tuple[dict[str, Any], bytes | None]:
+    """Returns where a world begins, at first or after a cut, as JSON, and what the files beside that hold.
+
+    Args:
+      world: to live in.
+      seed: of what is not said, and of all that happens.
+      prompt: a recorded moment to begin from, or a sentence.
+      entities: a description to begin from.
+
+    Raises:
+      SessionError, WorldError, ValueError: the world cannot begin so.
+    """
+    said: dict[str, Any] = {"seed": seed, "prompt": None}
     if entities is not None and prompt is not None:
         raise WorldError("A session begins from a prompt or from what is described, not from both.")
     if isinstance(prompt, str):
         # What was drawn is kept beside the sentence: a replay needs no words.
         scene = world.imagine(prompt, seed)
-        manifest |= {"sentence": prompt, "remarks": list(scene.remarks)}
+        said |= {"sentence": prompt, "remarks": list(scene.remarks)}
         entities, prompt = scene.document, None
     if entities is not None:
-        manifest["entities"] = plain(entities)
-        world.encode(entities=manifest["entities"], seed=seed)
+        said["entities"] = plain(entities)
+        world.encode(entities=said["entities"], seed=seed)
     if prompt is None:
-        return manifest, {}
+        return said, None
     frames, ids = np.asarray(prompt[0]), np.zeros(0, np.int32)
     if len(frames) > 1:
         ids = as_action_ids(world.spec.action, prompt[1])
     world.encode(frames, ids, seed)
-    files, manifest["prompt"] = prompt_files(frames, ids)
-    return manifest, files
+    data, said["prompt"] = packed_prompt(frames, ids)
+    return said | {"frames": len(frames)}, data
 
 
 def left(archive: Archive, world: World | str | None, branch: str | None) -> tuple[World, str, int]:

@@ -1,9 +1,11 @@
 """What is said to a living world while it runs: decided upon, understood as one of its events, and noted."""
 
 from collections.abc import Callable
+from typing import Any
 
+from oyster_jax.worlds.beginning import Described, Prompt, opening
 from oyster_jax.worlds.errors import WorldError
-from oyster_jax.worlds.moderator import Moderator
+from oyster_jax.worlds.moderator import Moderator, RefusedError, admit
 from oyster_jax.worlds.world import World
 
 #: Kinds of what is noted: a sentence that was taken as an event, and one that was not, with the reason.
@@ -26,9 +28,7 @@ def event_of(world: World, text: str, moderator: Moderator | None = None) -> str
         return name
     if world.words is None:
         raise WorldError(f"There is no event '{text}' in this world; it knows {', '.join(known.names)}.")
-    decision = (moderator or world.moderator).decide("event", text)
-    if not decision.allowed:
-        raise WorldError(decision.reason)
+    admit(moderator or world.moderator, "event", text)
     return world.words.understand_event(text)
 
 
@@ -41,8 +41,33 @@ def noted_event_of(world: World, text: str, note: Callable[[str, str], None]) ->
     try:
         name = event_of(world, text)
     except WorldError as error:
-        note(REFUSED, f"{text}: {error}")
+        note(REFUSED, _refusal(text, error))
         raise
     if name != text:
         note(DIRECTED, f"{text}: {name}")
     return name
+
+
+def noted_opening(
+    world: World,
+    seed: int,
+    prompt: Prompt,
+    entities: Described,
+    note: Callable[[str, str], None],
+) -> tuple[dict[str, Any], bytes | None]:
+    """Returns where a cut goes, as `opening`, having told `note` of a sentence that is not taken.
+
+    Raises:
+      SessionError, WorldError, ValueError: as `opening`.
+    """
+    try:
+        return opening(world, seed, prompt, entities)
+    except WorldError as error:
+        if isinstance(prompt, str):
+            note(REFUSED, _refusal(prompt, error))
+        raise
+
+
+def _refusal(text: str, error: WorldError) -> str:
+    """Returns what is noted of a refusal: all of the text, and why."""
+    return f"{text}: {error.decision.reason if isinstance(error, RefusedError) else error}"

@@ -17,9 +17,10 @@ import numpy as np
 from oyster_jax.core.spec import ActionSpec
 from oyster_jax.data.policies import POLICIES, make_policy
 from oyster_jax.session.branch import MAIN
-from oyster_jax.session.intervention import EVENT
+from oyster_jax.session.intervention import CUT, EVENT, opening_text
 from oyster_jax.session.moment import Moment
 from oyster_jax.worlds import inside
+from oyster_jax.worlds.cut import asked
 from oyster_jax.worlds.directing import event_of
 from oyster_jax.worlds.errors import StoryError, WorldError
 from oyster_jax.worlds.rehearsal import rehearse
@@ -181,6 +182,8 @@ class _Walk:
         try:
             if kind == EVENT:
                 self._session.event(given)
+            elif kind == CUT:
+                self._session.cut(**given.options(self._session.world))
             else:
                 self._session.edit(given)
         except WorldError as error:
@@ -221,14 +224,24 @@ class _Walk:
         self._moment = self._log.next(self._moment, action)
 
     def _redo(self, kind: str, given: Any) -> None:
-        wanted = event_of(self._session.world, given) if kind == EVENT else given
+        wanted = told = self._wanted(kind, given)
+        if kind == CUT:
+            told = opening_text(wanted)
         if not self._doings or self._doings[0].tick != self._at:
-            raise self._otherwise(f"has the {kind} '{wanted}'", f"'{self.spec.names[self._actions[0]]}' was lived")
+            raise self._otherwise(f"has the {kind} '{told}'", f"'{self.spec.names[self._actions[0]]}' was lived")
         doing = self._doings.pop(0)
-        if (doing.kind, doing.given) != (kind, wanted):
-            raise self._otherwise(f"has the {kind} '{wanted}'", f"'{doing.text}' was done")
+        if (doing.kind, asked(doing.given) if doing.kind == CUT else doing.given) != (kind, wanted):
+            raise self._otherwise(f"has the {kind} '{told}'", f"'{doing.text}' was done")
         assert self._moment is not None
         self._moment = self._log.redo(self._moment, doing)
+
+    def _wanted(self, kind: str, given: Any) -> Any:
+        """Returns what the log of a session says of something that a story has done."""
+        if kind == EVENT:
+            return event_of(self._session.world, given)
+        if kind == CUT:
+            return given.asked(self._session.world, int(self._log.archive.manifest["seed"]))
+        return given
 
     def _otherwise(self, told: str, lived: str) -> StoryError:
         return StoryError(

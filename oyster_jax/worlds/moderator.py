@@ -1,4 +1,8 @@
-"""Moderation: every prompt and every event is decided upon before a world takes it; each decision can be logged."""
+"""Moderation: every prompt and every event is decided upon before a world takes it, and each decision is on record.
+
+What is taken is in the log or the manifest of its session, and what is refused while a session lives in its log too.
+What is refused before there is a session is in the `RefusedError` that is raised, and in the log of a server.
+"""
 
 import dataclasses
 import re
@@ -7,8 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from oyster_jax.worlds.errors import WorldError
+
 #: Characters of a text, at most.
 LONGEST = 300
+
+#: Of these, a sentence about a refusal shows so many.
+_SHOWN = 60
 
 #: The list of words that nothing may hold, which comes with the package.
 BLOCKED = Path(__file__).parent / "blocked.txt"
@@ -44,6 +53,19 @@ class Decision:
         return dataclasses.asdict(self)
 
 
+class RefusedError(WorldError):
+    """A text is refused; the message says which, by what rule and why.
+
+    Args:
+      decision: on the text, all of it.
+    """
+
+    def __init__(self, decision: Decision) -> None:
+        text = decision.text if len(decision.text) <= _SHOWN else decision.text[: _SHOWN - 1] + "…"
+        super().__init__(f"{text!r} is refused ({decision.rule}): {decision.reason}")
+        self.decision = decision
+
+
 @runtime_checkable
 class Moderator(Protocol):
     """Decides what a world may be told."""
@@ -51,6 +73,17 @@ class Moderator(Protocol):
     def decide(self, kind: Kind, text: str) -> Decision:
         """Returns what is decided of a text; never raises."""
         ...
+
+
+def admit(moderator: Moderator, kind: Kind, text: str) -> None:
+    """Returns if a moderator allows a text.
+
+    Raises:
+      RefusedError: it does not.
+    """
+    decision = moderator.decide(kind, text)
+    if not decision.allowed:
+        raise RefusedError(decision)
 
 
 class WordModerator:

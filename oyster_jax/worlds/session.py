@@ -1,7 +1,6 @@
 """A session: a learned world being lived in, that can be paused, killed, moved, rewound, branched and replayed."""
 
 import contextlib
-import itertools
 import json
 import os
 import time
@@ -12,21 +11,20 @@ from typing import Any, Self
 import jax
 import numpy as np
 
-from oyster_jax.core.spec import as_action_ids
 from oyster_jax.core.state import Status, WorldState
 from oyster_jax.session.archive import Archive
 from oyster_jax.session.errors import SessionEndedError, SessionError
-from oyster_jax.session.intervention import EDIT, EVENT
+from oyster_jax.session.intervention import CUT, EDIT, EVENT
 from oyster_jax.session.moment import Moment
+from oyster_jax.session.prompt import keep_cut
 from oyster_jax.session.replayer import Replayer
 from oyster_jax.session.status import SessionStatus
 from oyster_jax.session.timeline import Timeline, timeline_of
-from oyster_jax.worlds.beginning import beginning, left
-from oyster_jax.worlds.directing import noted_event_of
+from oyster_jax.worlds.beginning import Described, Prompt, beginning, left
+from oyster_jax.worlds.directing import noted_event_of, noted_opening
 from oyster_jax.worlds.identity import check_duration, home
+from oyster_jax.worlds.running import Policy, run
 from oyster_jax.worlds.world import Action, Actions, World
-
-type Policy = Callable[[np.ndarray], Action]
 
 
 class Session(contextlib.AbstractContextManager["Session"]):
@@ -56,8 +54,8 @@ class Session(contextlib.AbstractContextManager["Session"]):
         world: World,
         *,
         seed: int = 0,
-        prompt: tuple[np.ndarray, Any] | str | None = None,
-        entities: Mapping[str, Any] | None = None,
+        prompt: Prompt = None,
+        entities: Described = None,
         max_duration: float = 1800.0,
         respawn: bool = True,
         snapshot_bytes: int = 1 << 30,
@@ -220,6 +218,19 @@ class Session(contextlib.AbstractContextManager["Session"]):
         """
         return self._intervene(EVENT, noted_event_of(self.world, text, self._event))
 
+    def cut(self, prompt: Prompt = None, *, entities: Described = None, seed: int | None = None) -> np.ndarray:
+        """Goes on from another beginning, as `create` has it, with nothing remembered; kept as an edit is.
+
+        Raises:
+          SessionError, WorldError, ValueError: as `edit`, or as `create`; what was refused is in the log too.
+        """
+        self._check_open()
+        seed = int(self._archive.manifest["seed"]) if seed is None else seed
+        given, data = noted_opening(self.world, seed, prompt, entities, self._event)
+        if data is not None:
+            keep_cut(self._archive.folder, data, given["prompt"])
+        return self._intervene(CUT, given)
+
     def run(
         self, policy: Policy | Actions, ticks: int | None = None, *, watch: Callable[[Self], None] | None = None
     ) -> int:
@@ -234,18 +245,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
           SessionError: the session is paused or closed.
           ValueError: an action is unknown, or a policy comes without a number of ticks.
         """
-        script = None if callable(policy) else as_action_ids(self.world.spec.action, policy).tolist()
-        if ticks is None and script is None:
-            raise ValueError("A policy runs for a number of ticks; say how many.")
-        repeated, count = itertools.cycle(script or ()), len(script or ()) if ticks is None else ticks
-        for lived in range(count):
-            try:
-                self.step(policy(self.frame) if callable(policy) else next(repeated))
-            except SessionEndedError:
-                return lived
-            if watch is not None:
-                watch(self)
-        return count
+        return run(self, policy, ticks, watch)
 
     def rewind(self, tick: int, *, as_it_came: bool = False) -> np.ndarray:
         """Goes back to a tick of this branch, as `seek` does.

@@ -76,4 +76,4 @@ def read_world(folder: Path, *, dtype: str | None = None) -> World:
         raise WorldError(f"{path} carries another digest than its weights have; restore both files.")
     params = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype or IN_MEMORY[0]), params)
     words = read_words(folder, model.spec) if has_words(folder) else None
-    return World(model=model, params=params, record=record, words=words)
+    return World(model=model, params=params, record=record, words=words, folder=folder)

@@ -35,7 +35,11 @@ and of a world that knows what is in its frames, words and events:
     edit = { set = { health = 9 } }
     do = "noop*8"
 
-What may stand in it are the fields of `Story`, `Act` and `Condition`.
+    [[act]]
+    cut = { prompt = "a cave, dark" }       # goes on from there, as a story begins, and remembers nothing
+    do = "right*9"
+
+What may stand in it are the fields of `Story`, `Act`, `Cut` and `Condition`.
 """
 
 import dataclasses
@@ -47,12 +51,10 @@ from typing import Any
 from oyster_jax.core.spec import LONGEST, script_parts
 from oyster_jax.data.policies import POLICIES
 from oyster_jax.session.branch import MAIN, is_plain
-from oyster_jax.session.intervention import EDIT, EVENT
+from oyster_jax.session.intervention import CUT, EDIT, EVENT
 from oyster_jax.worlds.condition import Condition
+from oyster_jax.worlds.cut import BEGINNINGS, Cut
 from oyster_jax.worlds.errors import StoryError
-
-#: Fields of a story that say where it begins; one of them at most.
-BEGINNINGS = ("begin", "prompt", "image", "entities")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,7 @@ class Act:
       ticks: how long it lasts at most; as long as the script unless given.
       when: it takes place only if this holds when its turn comes.
       until: it ends early once this holds.
+      cut: goes on from another beginning before its first tick, and before its edit and event.
       event: made to happen with its first tick (where it has none, with that of the next act), as `Session.event` takes
         it: a name, or a sentence.
       edit: changes the world before its first tick, as `Session.edit` takes it.
@@ -76,6 +79,7 @@ class Act:
     ticks: int
     when: Condition | None = None
     until: Condition | None = None
+    cut: Cut | None = None
     event: str | None = None
     edit: Mapping[str, Any] | None = None
     label: str = ""
@@ -84,13 +88,15 @@ class Act:
     @property
     def sentence(self) -> str:
         """What it does, for people."""
-        done = ["an edit"] if self.edit is not None else []
+        done = [] if self.cut is None else [f"a cut to {self.cut.sentence}"]
+        done += [] if self.edit is None else ["an edit"]
         return ", ".join([*done, *(part for part in (self.event, self.do) if part)])
 
     @property
     def interventions(self) -> list[tuple[str, Any]]:
         """Kind and content of what is done to the world, in order."""
-        return [(kind, given) for kind, given in ((EDIT, self.edit), (EVENT, self.event)) if given is not None]
+        every = ((CUT, self.cut), (EDIT, self.edit), (EVENT, self.event))
+        return [(kind, given) for kind, given in every if given is not None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -156,7 +162,19 @@ def read_story(path: Path) -> Story:
     except (StoryError, UnicodeDecodeError) as error:
         raise StoryError(f"{path}: {error}") from error
     files = {name: str(path.parent / file) for name in ("image", "entities") if (file := getattr(story, name))}
-    return dataclasses.replace(story, **files)
+    return dataclasses.replace(story, acts=_beside(path.parent, story.acts), **files)
+
+
+def _beside(folder: Path, acts: Sequence[Act]) -> tuple[Act, ...]:
+    """Returns acts whose cuts name their files in a folder."""
+    return tuple(
+        dataclasses.replace(
+            act,
+            cut=None if act.cut is None else act.cut.beside(folder),
+            branches={name: _beside(folder, others) for name, others in act.branches.items()},
+        )
+        for act in acts
+    )
 
 
 def parsed(text: str) -> Story:
@@ -171,10 +189,8 @@ def parsed(text: str) -> Story:
         raise StoryError(f"This is no TOML: {error}.") from error
     kinds = {"world": str, "seed": int, **dict.fromkeys(BEGINNINGS, str), "act": list}
     _check(said, "the story", kinds, ("world", "act"))
-    if not 0 <= said.get("seed", 0) < 2**31:
-        raise StoryError(f"The seed of the story lies from 0 to {2**31 - 1}, but is {said['seed']}.")
-    if len(given := [name for name in BEGINNINGS if name in said]) > 1:
-        raise StoryError(f"{' and '.join(given)} all say where the story begins; give one of them.")
+    _check_seed(said, "the story")
+    _check_beginnings(said, "the story begins")
     acts = _acts(said.pop("act"), "act", {MAIN})
     return Story(**said, acts=acts)
 
@@ -191,11 +207,14 @@ def _acts(given: list[Any], where: str, names: set[str]) -> tuple[Act, ...]:
 
 def _act(given: Any, where: str, names: set[str]) -> Act:
     kinds = {
-        "do": str, "ticks": int, "when": dict, "until": dict, "event": str, "edit": dict, "label": str, "branch": list,
+        "do": str, "ticks": int, "when": dict, "until": dict, "cut": dict, "event": str, "edit": dict, "label": str,
+        "branch": list,
     }  # fmt: skip
     _check(given, where, kinds, ())
     said: dict[str, Any] = {name: given[name] for name in ("do", "event", "edit", "label") if name in given}
     said |= {name: _condition(given[name], f"{name} of {where}") for name in ("when", "until") if name in given}
+    if "cut" in given:
+        said["cut"] = _cut(given["cut"], f"cut of {where}")
     ticks = _ticks(given, where)
     branches = {}
     for branch in given.get("branch", []):
@@ -214,8 +233,8 @@ def _ticks(given: Mapping[str, Any], where: str) -> int:
     """Returns how long an act lasts."""
     ticks, do = given.get("ticks"), given.get("do")
     if do is None:
-        if not given.keys() & {"event", "edit"}:
-            raise StoryError(f"{where} does nothing; give it do, event or edit.")
+        if not given.keys() & {"cut", "event", "edit"}:
+            raise StoryError(f"{where} does nothing; give it do, cut, event or edit.")
         if extra := given.keys() & {"ticks", "until"}:
             raise StoryError(f"{where} has {min(extra)} but no do, and so lasts no tick; give it do, as in 'noop'.")
         return 0
@@ -229,6 +248,23 @@ def _ticks(given: Mapping[str, Any], where: str) -> int:
     if not 0 < ticks <= LONGEST:
         raise StoryError(f"{where} lasts from 1 to {LONGEST:,} ticks, but is to last {ticks}.")
     return ticks
+
+
+def _cut(given: Any, where: str) -> Cut:
+    _check(given, where, {"seed": int, **dict.fromkeys(BEGINNINGS, str), "entities": (str, dict)}, ())
+    _check_seed(given, where)
+    _check_beginnings(given, f"the {where} goes")
+    return Cut(**given)
+
+
+def _check_seed(given: Mapping[str, Any], where: str) -> None:
+    if not 0 <= given.get("seed", 0) < 2**31:
+        raise StoryError(f"The seed of {where} lies from 0 to {2**31 - 1}, but is {given['seed']}.")
+
+
+def _check_beginnings(given: Mapping[str, Any], what: str) -> None:
+    if len(names := [name for name in BEGINNINGS if name in given]) > 1:
+        raise StoryError(f"{' and '.join(names)} all say where {what}; give one of them.")
 
 
 def _condition(given: Any, where: str) -> Condition:

@@ -5,6 +5,7 @@ import functools
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import jax
@@ -21,7 +22,7 @@ from oyster_jax.session.intervention import EDIT, EVENT
 from oyster_jax.tree import tree_digest
 from oyster_jax.typing import Frame, Params, PRNGKey
 from oyster_jax.worlds.errors import WorldError
-from oyster_jax.worlds.moderator import Moderator, WordModerator
+from oyster_jax.worlds.moderator import Moderator, WordModerator, admit
 
 if TYPE_CHECKING:
     from oyster_jax.worlds.session import Session
@@ -48,12 +49,14 @@ class World:
       params: its parameters.
       record: what `world.json` says: training, figures, licence and more.
       words: what understands sentences and draws scenes, where the world has learned any.
+      folder: that it was loaded from, with what comes with it; None of a world that is nowhere on the disk.
     """
 
     model: WorldNetwork
     params: Params
     record: Mapping[str, Any]
     words: "Words | None" = None
+    folder: Path | None = None
 
     @property
     def name(self) -> str:
@@ -117,9 +120,7 @@ class World:
         """
         if self.words is None:
             raise WorldError(f"The world '{self.name}' has learned no words; begin from a seed, frames or entities.")
-        decision = (moderator or self.moderator).decide("prompt", prompt)
-        if not decision.allowed:
-            raise WorldError(decision.reason)
+        admit(moderator or self.moderator, "prompt", prompt)
         return self.words.draw(prompt, seed)
 
     def encode(
@@ -239,8 +240,7 @@ class World:
 
         Args:
           path: of the folder; it must not hold anything yet.
-          **options: `seed`, `prompt` (recorded frames and the actions between, or a sentence) or `entities` (as for
-            `encode`), `max_duration` (seconds of world time, 1,800 unless given), `respawn`, `snapshot_bytes`.
+          **options: `seed`, `prompt` or `entities` to begin from, `max_duration`, `respawn`, `snapshot_bytes`.
 
         Raises:
           SessionError: the folder is not empty, or an option is out of range.
@@ -317,7 +317,7 @@ class World:
 
         Args:
           state: that it is done to.
-          kind: one of `session.intervention.KINDS`.
+          kind: `EDIT` or `EVENT` of `session.intervention`; a cut takes nothing of the state.
           given: what is done, as the verb of that name takes it.
           lenient: do it whatever stands in its way, as it has been done once.
 

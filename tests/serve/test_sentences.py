@@ -1,6 +1,7 @@
 """Sessions that begin from a sentence at a server: drawn, shown, listed; refused with the moderator's reason."""
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -54,9 +55,23 @@ def test_examples_are_understood(served, world):
         ({"sentence": "a cow", "entities": {"tiles": "grass"}}, "one of a recorded moment, an upload, a sentence"),
     ],
 )
-def test_what_is_refused_is_told_with_its_reason_and_leaves_nothing(served, start, sentence):
+def test_what_is_refused_is_told_with_its_reason_and_leaves_no_session(served, start, sentence):
     before = len(served.client.sessions())
     with pytest.raises(ClientError, match=sentence):
         served.client.create("meadow", **start)
     assert len(served.client.sessions()) == before
     assert len(list(served.services.lobby.folder.iterdir())) == before
+
+
+def test_what_is_refused_before_there_is_a_session_is_in_the_log_of_the_server(served, caplog):
+    with pytest.raises(ClientError, match=r"'a naked cow' is refused \(blocked\)"):
+        served.client.create("meadow", sentence="a naked cow")
+    with pytest.raises(ClientError, match="no picture"):
+        served.client.upload("meadow", b"none", "image/png")
+    told = [record.getMessage().partition(" was refused: ") for record in caplog.records if "refused" in record.msg]
+    assert [what for what, _, _ in told] == ["A beginning", "A picture"]
+    sentence, picture = (json.loads(line) for *_, line in told)
+    assert (sentence["text"], sentence["rule"], sentence["allowed"]) == ("a naked cow", "blocked", False)
+    assert "not accepted here" in sentence["reason"]
+    assert sentence["owner"] == picture["owner"]
+    assert (picture["bytes"], picture["world"]) == (4, "meadow")

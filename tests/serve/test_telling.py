@@ -129,12 +129,21 @@ def test_a_pause_holds_it_and_going_elsewhere_ends_it(served, session):
     served.client.delete(session)
 
 
+def test_a_told_story_cuts(served, session):
+    with served.client.play(session) as stream:
+        stream.request("story", text='world = "weather"\n[[act]]\ncut = { seed = 5 }\ndo = "go*2"\n')
+        assert told(stream, "told")["acts"][0]["does"] == "a cut to a dream, go*2"
+        (line,) = stream.request("timeline")
+        assert [(one["kind"], one["text"]) for one in line["done"]] == [("cut", "a dream of seed 5")]
+
+
 def test_what_cannot_be_told_is_refused_with_its_reason(served, session):
     with served.client.play(session) as stream:
         for text, sentence in (
             ("world", "no TOML"),
             (STORY.replace("weather", "coinrun"), "of the world 'coinrun', but this is 'weather'"),
             (STORY.replace('"rain"', '"hail"'), "Act 1 of the story, on 'main': There is no event 'hail'"),
+            (STORY.replace('event = "rain"', 'cut = { entities = "/etc/passwd" }'), "names no files, as '/etc/passwd'"),
             ("x" * 12_001, "The params of 'story' are wrong"),
         ):
             with pytest.raises(ClientError, match=sentence):

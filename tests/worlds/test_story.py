@@ -5,6 +5,7 @@ import pytest
 
 from oyster_jax.testing import tiny_model, tiny_params
 from oyster_jax.worlds.condition import Condition
+from oyster_jax.worlds.cut import Cut
 from oyster_jax.worlds.errors import StoryError
 from oyster_jax.worlds.rehearsal import rehearse
 from oyster_jax.worlds.story import parsed, read_story
@@ -74,6 +75,18 @@ def test_a_story_makes_things_happen(tmp_path):
     assert read_story(tmp_path / "told.toml").image == str(tmp_path / "grass.png")
 
 
+def test_a_story_cuts_to_other_beginnings(tmp_path):
+    text = HAPPENS.replace('event = "snow"', 'event = "snow"\ncut = { image = "grass.png", seed = 3 }')
+    text += '[[act]]\ncut = { entities = { tiles = "grass" } }\n[[act]]\ncut = { prompt = "grass" }\ndo = "go"\n'
+    (tmp_path / "told.toml").write_text(text)
+    story = read_story(tmp_path / "told.toml")
+    assert story.acts[1].interventions == [("cut", Cut(image=str(tmp_path / "grass.png"), seed=3)), ("event", "snow")]
+    assert story.acts[2].interventions == [("cut", Cut(entities={"tiles": "grass"}))]
+    assert [act.ticks for act in story.acts] == [0, 3, 0, 1]
+    assert story.acts[2].sentence == "a cut to what is described"
+    assert story.acts[3].sentence == "a cut to grass, go"
+
+
 SAID = {
     "reward": np.array(0.4, np.float32), "terminal": np.array(0.9, np.float32),
     "entities": np.array([[0, 0, 0, 0, 0], [2, 2.5, -1, 0, 0], [5, 0.5, 0, 0, 0]], np.float32),
@@ -139,9 +152,21 @@ def test_conditions_ask_what_there_is_by_its_name(condition, holds):
         ("{ tick = 4 }", '"soon"', "cannot be 'soon'"),
         ("{ tick = 4 }", '{ has = { wood = "much" } }', "'wood' of has of when of act 2 cannot be 'much'"),
         ("seed = 4", 'begin = "here"\nprompt = "grass"', "begin and prompt all say where"),
-        ('do = "sticky"', "", "act 2 does nothing; give it do, event or edit"),
+        ('do = "sticky"', "", "act 2 does nothing; give it do, cut, event or edit"),
         ('do = "sticky"', 'event = "rain"', "act 2 has ticks but no do"),
         ('do = "sticky"', "event = 3", "'event' of act 2 cannot be 3"),
+        ('do = "sticky"', 'do = "sticky"\ncut = "there"', "'cut' of act 2 cannot be 'there'"),
+        (
+            'do = "sticky"',
+            'do = "sticky"\ncut = { to = "there" }',
+            "cut of act 2 has 'to', .*; it may have seed, begin",
+        ),
+        ('do = "sticky"', 'do = "sticky"\ncut = { seed = -1 }', "The seed of cut of act 2 lies from 0"),
+        (
+            'do = "sticky"',
+            'do = "sticky"\ncut = { begin = "here", prompt = "grass" }',
+            "begin and prompt all say where the cut of act 2 goes",
+        ),
         ('name = "down"', 'name = "up"', "no other has it"),
         ('name = "down"', 'name = "main"', "no other has it"),
         ('name = "down"', 'name = "../x"', "letters, digits"),
@@ -165,6 +190,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
         read_story(tmp_path / "nowhere.toml")
 
 
+CUTS = 'world = "tiny"\n[[act]]\ncut = {{ {} }}\n'
 PLAIN = World(model=tiny_model(), params=tiny_params(), record={"name": "tiny"})
 
 
@@ -176,6 +202,11 @@ PLAIN = World(model=tiny_model(), params=tiny_params(), record={"name": "tiny"})
         (PLAIN, STORY.replace("{ tick = 4 }", "{ has = { wood = 1 } }"), "knows frames only"),
         (PLAIN, STORY.replace("ticks = 9", 'ticks = 9\nevent = "rain"'), "knows no events"),
         (PLAIN, STORY.replace("ticks = 9", "ticks = 9\nedit = { set = {} }"), "cannot be edited"),
+        (PLAIN, CUTS.format('begin = "1-here"'), "Act 1 .*tiny comes with no moment '1-here'; it has none"),
+        (PLAIN, CUTS.format('prompt = "a cave"'), "has learned no words"),
+        (PLAIN, CUTS.format('entities = { tiles = "grass" }'), "cannot begin from entities"),
+        (PLAIN, CUTS.format('image = "nowhere.png"'), "nowhere.png cannot be read"),
+        (HEARING, CUTS.format('prompt = "hail"'), r"'hail' is refused \(vocabulary\): .*no word that this world knows"),
         (WORLD, HAPPENS, "There is no event 'it gets wet' in this world; it knows rain, snow"),
         (HEARING, HAPPENS.replace("it gets wet", "hail"), "no word that this world knows"),
         (HEARING, HAPPENS.replace('"wolf"', '"bear"'), "no entity 'bear' in this world; it has cow, wolf"),
