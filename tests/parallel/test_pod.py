@@ -11,12 +11,13 @@ from collections.abc import Iterator
 
 import pytest
 
-#: Without a TPU JAX asks no host for one, unless it is made to.
+#: Where JAX finds no TPU it notes that there is no host to ask either.
 _JOIN = """
 import json, os, sys
 import jax
 from oyster_jax.parallel.distributed import Cluster, join
-os.environ.pop("TPU_SKIP_MDS_QUERY", None)
+if "GCE_METADATA_IP" in os.environ:
+    del os.environ["TPU_SKIP_MDS_QUERY"]
 join(Cluster(pod=sys.argv[1] == "told"))
 print(json.dumps([jax.process_index(), jax.process_count(), jax.device_count()]))
 """
@@ -61,7 +62,7 @@ def found(environments: list[dict[str, str]], *, told: bool) -> list[str]:
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", _JOIN, "told" if told else "untold"],
-            env=each | {"JAX_COORDINATOR_PORT": port}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**each, "JAX_COORDINATOR_PORT": port}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for each in environments
     ]  # fmt: skip
@@ -71,7 +72,10 @@ def found(environments: list[dict[str, str]], *, told: bool) -> list[str]:
 
 
 def test_on_gke_they_find_each_other_without_being_told():
-    told = [environment(TPU_WORKER_HOSTNAMES="127.0.0.1,127.0.0.1", TPU_WORKER_ID=str(machine)) for machine in (0, 1)]
+    """Two slices of one machine each."""
+    one = {"TPU_WORKER_HOSTNAMES": "127.0.0.1", "TPU_WORKER_ID": "0"}
+    both = {"MEGASCALE_COORDINATOR_ADDRESS": "127.0.0.1", "MEGASCALE_NUM_SLICES": "2"}
+    told = [environment(**one, **both, MEGASCALE_SLICE_ID=str(slice_)) for slice_ in (0, 1)]
     assert found(told, told=False) == ["[0, 2, 4]", "[1, 2, 4]"]
 
 
