@@ -33,6 +33,14 @@ def start(run: Path, *mesh: str, devices: int = 1, launch: tuple[str, ...] = ())
     )  # fmt: skip
 
 
+def ended(process: subprocess.Popen[str]) -> str:
+    """Returns what a program has said by its end, which must come within an hour, however busy the machine is."""
+    try:
+        return process.communicate(timeout=3600)[0]
+    finally:
+        process.kill()
+
+
 def losses(run: Path) -> dict[int, float]:
     """Returns the losses of the dynamics, as far as it is."""
     path, found = run / "dynamics" / "metrics.jsonl", {}
@@ -56,7 +64,7 @@ def eight(tmp_path_factory):
     folder = tmp_path_factory.mktemp("meshes")
     tiny.record(folder / "data", level=0, spec=get_config().network.spec)
     process = start(folder / "eight", "--mesh.fsdp", "4", "--mesh.tensor", "2", devices=8)
-    said, _ = process.communicate(timeout=900)
+    said = ended(process)
     assert process.returncode == 0, said
     assert "takes 8 devices" not in said
     return folder / "eight"
@@ -67,7 +75,7 @@ def test_on_one_device_the_same_command_goes_on_uncut(eight):
     shutil.copytree(eight, run)
     shutil.rmtree(run / "dynamics" / "checkpoints" / str(STEPS))
     process = start(run, "--mesh.fsdp", "4", "--mesh.tensor", "2")
-    said, _ = process.communicate(timeout=900)
+    said = ended(process)
     assert process.returncode == 0, said
     assert "The mesh fsdp 4, tensor 2 takes 8 devices; there is 1, so nothing is cut." in said
     assert_alike(losses(run), losses(eight))
@@ -75,9 +83,10 @@ def test_on_one_device_the_same_command_goes_on_uncut(eight):
 
 def test_devices_that_do_not_come_out_even_are_refused_before_anything_is_done(tmp_path):
     process = start(tmp_path / "six", "--mesh.fsdp", "4", "--mesh.tensor", "2", devices=6)
-    said, _ = process.communicate(timeout=300)
+    said = ended(process)
     assert process.returncode == 2
-    assert said.startswith("There are 6 devices, to which fsdp 4, tensor 2 cannot shrink")
+    assert "There are 6 devices, to which fsdp 4, tensor 2 cannot shrink" in said
+    assert "Traceback" not in said
     assert not (tmp_path / "six").exists()
 
 
@@ -87,11 +96,11 @@ def test_those_that_are_left_go_on_with_a_smaller_mesh(eight):
     for part in ("tokenizer", "latents"):
         shutil.copytree(eight / part, run / part)
     process = start(run, "--mesh.fsdp", "2", launch=("launch", "-n", "2", "--restart", "left", "--"))
-    while not (run / "dynamics" / "checkpoints" / "10").exists():
-        assert process.poll() is None, process.communicate()[0]
+    while not (run / "dynamics" / "checkpoints" / "20").exists():
+        assert process.poll() is None, ended(process)
         time.sleep(0.02)
     os.kill(tool("torture_runs").children(process)[1], signal.SIGKILL)
-    said, _ = process.communicate(timeout=900)
+    said = ended(process)
     assert process.returncode == 0, said
     assert "Process 1 of 2 was killed by SIGKILL. Starting again with 1 from the last checkpoint." in said
     assert "The mesh fsdp 2 takes 2 devices; there is 1, so nothing is cut." in said

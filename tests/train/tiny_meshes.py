@@ -16,7 +16,10 @@ def get_config() -> ExperimentConfig:
     small = {"features": 16, "heads": 2}
     # Muon takes longer to compile than all the rest, and has tests of its own on other meshes.
     training = dataclasses.replace(
-        tiny.dynamics_training, window=4, optimizer=OptimizerConfig(name="adamw", learning_rate=1e-3, warmup=2)
+        tiny.dynamics_training,
+        window=4,
+        checkpoint_every=20,
+        optimizer=OptimizerConfig(name="adamw", learning_rate=1e-3, warmup=2),
     )
     return dataclasses.replace(
         tiny,
