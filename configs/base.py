@@ -2,7 +2,7 @@
 
     oyster plan configs/base.py --topology v5e:16x16
     oyster plan configs/base.py:frame=256 --topology v5e:16x16 --slices 2
-    oyster train configs/base.py                  # on every host of the slice
+    oyster train configs/base.py --cluster.pod    # on every host of the slice
 
 Not trained yet. What it costs, at the least, is what `oyster plan` says.
 """

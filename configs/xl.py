@@ -1,7 +1,7 @@
 """A CoinRun-like world of 9.1 billion parameters, for a TPU slice; 64², 128² or 256² frames.
 
     oyster plan configs/xl.py --topology tpu7x:4x4x4
-    oyster train configs/xl.py                    # on every host of the slice
+    oyster train configs/xl.py --cluster.pod      # on every host of the slice
 
 Not trained yet. What it costs, at the least, is what `oyster plan` says.
 """

@@ -4,7 +4,7 @@
     tools/torture damage          250 random damages to the files of a finished session, in each kind of file
     tools/torture full            a disk that fills up while a session is lived, and is freed again
     tools/torture generate        kill -9 at ten random moments of one generation, with one device and with eight
-    tools/torture meshes          the same training on 1 device, 8 devices cut in three ways, and 4 processes
+    tools/torture meshes          the same training on 1 device, 8 devices cut in three ways, and 4 processes in two
     tools/torture launch          a run of 4 processes, killed ten times in a row, hung and stopped
 
 Each prints what it did and found, and ends with 1 if anything was lost, refused or shown that should not have been.
@@ -25,6 +25,7 @@ import torture_generate
 import torture_kill
 import torture_launch
 import torture_meshes
+import torture_runs
 import tyro
 
 from oyster_jax.parallel.tpu import quiet_without_tpu
@@ -103,10 +104,14 @@ class Meshes:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Launch:
-    """Kills processes of a run of four with SIGKILL, hangs and stops them, and compares with a run left alone."""
+    """Kills processes of a run of several with SIGKILL, hangs and stops them, and compares with a run left alone."""
 
     times: Annotated[int, tyro.conf.arg(metavar="N")] = 10
     """How many kills; a third of them hit the coordinator."""
+    steps: Annotated[int, tyro.conf.arg(metavar="N")] = 200
+    """Of the tokenizer, and of the dynamics."""
+    processes: Annotated[int, tyro.conf.arg(metavar="N")] = 4
+    """How many work on the run."""
     seed: int = 0
     """Of when and who."""
     folder: Path | None = None
@@ -196,7 +201,10 @@ def main() -> int:
                 fine = torture_meshes.compare(folder, steps=command.steps)
             case Launch():
                 kinds = torture_launch.disturbances(command.times)
-                fine = torture_launch.torture(folder, kinds=kinds, processes=4, seed=command.seed)
+                fine = torture_launch.torture(
+                    folder, kinds=kinds, processes=command.processes, seed=command.seed,
+                    options=torture_runs.lengths(command.steps),
+                )  # fmt: skip
     print(f"It took {time.monotonic() - begin:.0f} s.", file=sys.stderr)
     return 0 if fine else 1
 

@@ -3,6 +3,7 @@
 import dataclasses
 import random
 import signal
+import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -102,6 +103,10 @@ def outcome(disturbed: Disturbed, apart: dict[str, float]) -> bool:
     kills = [wait for kind, waits in disturbed.waits.items() if kind in (KILL, COORDINATOR) for wait in waits]
     for stage, difference in apart.items():
         print(f"{stage}: largest relative difference of a loss to the undisturbed run: {difference:.1e}")
-    print(f"{len(kills)} kills; training again after {max(kills, default=0):.0f} s at most ({LIMIT:.0f} allowed).")
+    if kills:
+        print(
+            f"{len(kills)} kills; training again after {statistics.median(kills):.0f} s in the median and "
+            f"{max(kills):.0f} s at most ({LIMIT:.0f} allowed)."
+        )
     print(f"Steps lost by SIGTERM: {disturbed.lost}.")
     return max(kills, default=0) <= LIMIT and disturbed.lost == 0 and max(apart.values()) == 0

@@ -19,6 +19,11 @@ STAGES = ("tokenizer", "dynamics", "self_rollout_4")
 type Losses = dict[str, dict[int, float]]
 
 
+def lengths(steps: int) -> tuple[str, ...]:
+    """Returns options by which tokenizer and dynamics train for so many steps."""
+    return ("--tokenizer-training.steps", str(steps), "--dynamics-training.steps", str(steps))
+
+
 def start(run: Path, data: Path, options: Sequence[str], *, devices: int = 1, launch: Sequence[str] = ()) -> Any:
     """Starts `oyster train`, or `oyster launch` with options of its own; what it says goes to a file beside the run."""
     command = [sys.executable, "-m", "oyster_jax.cli.main"]
@@ -39,6 +44,27 @@ def finish(process: Any, run: Path) -> None:
     if process.wait() != 0:
         log = run.with_suffix(".log").read_text().splitlines()
         raise RuntimeError(f"{run.name} ended with code {process.returncode}:\n" + "\n".join(log[-20:]))
+
+
+def wait_for(path: Path, process: Any) -> None:
+    """Waits until a run has made a file or folder.
+
+    Raises:
+      RuntimeError: it ended before.
+    """
+    while not path.exists():
+        if process.poll() is not None:
+            raise RuntimeError(f"A run ended with code {process.returncode} before it had made {path}.")
+        time.sleep(0.05)
+
+
+def kill(process: Any) -> None:
+    """Kills a run at once, and waits until all of its processes are gone."""
+    those = children(process)
+    process.kill()
+    process.wait()
+    while any(_alive(one) for one in those):
+        time.sleep(0.05)
 
 
 def records(run: Path) -> list[tuple[str, dict[str, Any]]]:
@@ -84,7 +110,7 @@ def wait_for_steps(run: Path, process: Any, since: float, count: int) -> float:
 
 
 def children(process: Any) -> list[int]:
-    """Returns the processes that a launcher runs, in their order (Linux only)."""
+    """Returns the processes that a launcher, or any other, runs, in their order (Linux only)."""
     return [int(word) for word in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 
 
@@ -94,3 +120,11 @@ def send(process: int, number: signal.Signals) -> None:
         os.kill(process, number)
     except ProcessLookupError:
         return
+
+
+def _alive(process: int) -> bool:
+    """Whether a process still does anything; one that nobody has waited for yet is dead, too."""
+    try:
+        return ") Z " not in Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False

@@ -15,7 +15,7 @@
 #SBATCH --signal=TERM@180
 set -euo pipefail
 
-config=${OYSTER_CONFIG:-configs/coinrun_nano.py}
+config=${OYSTER_CONFIG:-configs/base.py}
 run=${OYSTER_RUN:-$SLURM_SUBMIT_DIR/runs/$SLURM_JOB_NAME}
 mesh=${OYSTER_MESH:---mesh.fsdp 8}
 

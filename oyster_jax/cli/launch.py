@@ -25,7 +25,7 @@ class Options:
     devices: Annotated[int, tyro.conf.arg(metavar="N")] = 1
     """Virtual devices of each, on CPUs."""
     restart: Literal["all", "left"] = "all"
-    """Start again with all processes, or with those that are left."""
+    """Start again with all processes, or with those that are left, on a mesh that has shrunk to them."""
     silence: float = 600.0
     """Seconds without a step after which a process counts as hung; ten times as many before its first."""
     grace: float = 60.0

@@ -74,6 +74,7 @@ def main(config: Config) -> int:
     keep_compiled()
     experiment = config.experiment
     try:
+        experiment = _on_what_is_here(experiment)
         _ = experiment.lexicon
         _ = experiment.network  # Parts that do not fit together should be told of now, not after an hour.
         mesh = experiment.mesh.build()
@@ -98,11 +99,30 @@ def main(config: Config) -> int:
             raise
         raise UsageError(str(error)) from error
     if leads():
-        world = _stored(experiment, learned, folder, config.data or stages.data_folder(experiment, folder))
+        world = _stored(config.experiment, learned, folder, config.data or stages.data_folder(experiment, folder))
         if words is not None:
             save_words(world, words)
         print(f"Finished: {folder}. Play it: {command()} play --world {world}")
     return 0
+
+
+def _on_what_is_here(experiment: "ExperimentConfig") -> "ExperimentConfig":
+    """Returns the experiment with a mesh for the devices that there are, and says so where that is a smaller one.
+
+    Raises:
+      MeshError: they do not come out even.
+    """
+    import jax
+
+    from oyster_jax.parallel.distributed import leads
+
+    asked, devices = experiment.mesh, jax.device_count()
+    mesh = asked.fitting(devices)
+    if mesh != asked and leads():
+        here = f"there are {devices}" if devices > 1 else "there is 1"
+        used = f"it is cut {mesh.described} instead" if mesh.least > 1 else "nothing is cut"
+        print(f"The mesh {asked.described} takes {asked.least} devices; {here}, so {used}.", flush=True)
+    return dataclasses.replace(experiment, mesh=mesh)
 
 
 @contextlib.contextmanager

@@ -42,7 +42,8 @@ class Cluster:
       coordinator: address and port of process 0, as in "10.0.0.1:8476".
       processes: how many there are.
       process: which of them this is, from 0.
-      pod: this is one of the machines of a TPU pod, which know of each other; on GKE that is seen without being told.
+      pod: this is one of the machines of a TPU pod, which know of each other. GKE says so in the environment; on TPU
+        virtual machines without it nothing does, and it has to be given.
     """
 
     coordinator: str | None = None
@@ -70,7 +71,8 @@ ALONE = Cluster()
 def found_in(environment: Mapping[str, str]) -> Cluster:
     """Returns what an environment tells of the processes of this program; nothing where it is alone.
 
-    `oyster launch` tells by its own variables; SLURM's are those of a job step (`srun`).
+    `oyster launch` tells by its own variables; SLURM's are those of a job step (`srun`); GKE's name the hosts of a TPU
+    slice, or count slices.
 
     Raises:
       ClusterError: a variable is not what it should be.
@@ -91,9 +93,10 @@ def found_in(environment: Mapping[str, str]) -> Cluster:
                 processes=int(environment["SLURM_NTASKS"]),
                 process=int(environment["SLURM_PROCID"]),
             )
+        hosts = environment.get("TPU_WORKER_HOSTNAMES", "").split(",")
+        return Cluster(pod=len(hosts) > 1 or int(environment.get("MEGASCALE_NUM_SLICES", "1")) > 1)
     except (KeyError, ValueError) as error:
         raise ClusterError(f"The environment does not tell which process this is: {error!r}.") from error
-    return Cluster()
 
 
 def launched(process: int, processes: int, port: int, sign: Path) -> dict[str, str]:
@@ -110,9 +113,13 @@ def launched(process: int, processes: int, port: int, sign: Path) -> dict[str, s
 
 
 def join(cluster: Cluster) -> None:
-    """Joins the other processes of this program, before JAX is first used; does nothing where there are none."""
+    """Joins the other processes of this program, before JAX is first used; does nothing where there are none.
+
+    Raises:
+      ClusterError: the environment makes no sense, or this is no machine of a TPU pod, though it was said to be one.
+    """
     _end_with_launcher()
-    pod = cluster.pod or _on_tpu_pod(os.environ)
+    pod = cluster.pod
     cluster = cluster if cluster.given else found_in(os.environ)
     if cluster.processes == 1:
         return
@@ -128,8 +135,14 @@ def join(cluster: Cluster) -> None:
             cluster_detection_method="deactivate",
             heartbeat_timeout_seconds=SILENCE,
         )
-    elif pod:
-        jax.distributed.initialize(heartbeat_timeout_seconds=SILENCE)
+    elif pod or cluster.pod:
+        try:
+            jax.distributed.initialize(heartbeat_timeout_seconds=SILENCE)
+        except ValueError as error:  # JAX found no pod, so nobody whose address it could know
+            raise ClusterError(
+                f"This machine knows of no TPU pod: {error} Install the extra tpu where it is one; elsewhere leave "
+                "--cluster.pod out, or give coordinator, processes and process."
+            ) from error
 
 
 def leads() -> bool:
@@ -254,8 +267,3 @@ def _first_host(hosts: str) -> str:
         return name.partition(",")[0]
     first = rest.partition("]")[0].partition(",")[0].partition("-")[0]
     return name + first
-
-
-def _on_tpu_pod(environment: Mapping[str, str]) -> bool:
-    hosts = environment.get("TPU_WORKER_HOSTNAMES", "").split(",")
-    return len(hosts) > 1 or int(environment.get("MEGASCALE_NUM_SLICES", "1")) > 1

@@ -5,13 +5,14 @@ up, put together for each layer), `tensor` (a layer's heads and features cut up;
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
 from jax.experimental import mesh_utils
-from jax.sharding import AxisType, Mesh
+from jax.sharding import AbstractMesh, AxisType, Mesh
 
 #: From the outermost to the innermost.
 AXES = ("slice", "data", "fsdp", "tensor")
@@ -23,7 +24,7 @@ class MeshError(ValueError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MeshConfig:
-    """How many ways each thing is cut. All devices are used.
+    """How many ways each thing is cut. All devices are used; where there are fewer, see `fitting`.
 
     Attributes:
       data: rows of the batch, within a slice, by devices that hold the same part of the state; as many as are left
@@ -53,12 +54,44 @@ class MeshConfig:
         inner = self.slices * self.fsdp * self.tensor
         data = devices // inner if self.data is None else self.data
         if inner * data != devices or not data:
-            asked = ", ".join(f"{name} {ways}" for name, ways in dataclasses.asdict(self).items() if ways is not None)
             raise MeshError(
-                f"There are {devices} devices, which {asked} do not use up; choose ways whose product is {devices}, "
-                "or leave data out."
+                f"There are {devices} devices, which {self.described} do not use up; choose ways whose product is "
+                f"{devices}, or leave data out."
             )
         return self.slices, data, self.fsdp, self.tensor
+
+    @property
+    def least(self) -> int:
+        """The devices that it takes at the least."""
+        return self.slices * (self.data or 1) * self.fsdp * self.tensor
+
+    @property
+    def described(self) -> str:
+        """The ways that are given and cut anything, as in "fsdp 4, tensor 2"."""
+        given = {name: ways for name, ways in dataclasses.asdict(self).items() if ways is not None}
+        return ", ".join(f"{name} {ways}" for name, ways in given.items() if ways > 1 or name == "data")
+
+    def fitting(self, devices: int) -> "MeshConfig":
+        """Returns the mesh for no more devices than there are: this one, or a smaller one where it takes more.
+
+        Ways are given up from the outside in, and those that stay divide those that were asked for: what came out even,
+        as rows of a batch and heads of a layer, still does.
+
+        Raises:
+          MeshError: a smaller one would not use all devices.
+        """
+        if self.least <= devices:
+            return self
+        if self.least % devices:
+            raise MeshError(
+                f"There are {devices} devices, to which {self.described} cannot shrink, for {devices} does not divide "
+                f"{self.least}; choose ways whose product is {devices}, or leave data out."
+            )
+        left, ways = devices, {}
+        for axis in ("tensor", "fsdp", "data", "slices"):
+            ways[axis] = math.gcd(getattr(self, axis) or 1, left)
+            left //= ways[axis]
+        return dataclasses.replace(self, **ways | {"data": None if self.data is None else ways["data"]})
 
     def build(self, devices: Sequence[Any] | None = None) -> Mesh:
         """Returns the mesh with the axes `AXES`, all of type Auto.
@@ -78,7 +111,7 @@ class MeshConfig:
         return Mesh(np.stack(grids), AXES, axis_types=(AxisType.Auto,) * len(AXES))
 
 
-def batch_ways(mesh: Mesh) -> int:
+def batch_ways(mesh: Mesh | AbstractMesh) -> int:
     """Returns into how many parts a mesh cuts the rows of a batch."""
     return mesh.size // mesh.shape["tensor"]
 

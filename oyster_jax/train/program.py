@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import AbstractMesh, Mesh, NamedSharding
 
 from oyster_jax.nn.functional import hastily
 from oyster_jax.parallel import rules
@@ -76,7 +76,7 @@ def train_program(init: Callable[[PRNGKey], Params], loss: Loss, config: TrainCo
     )
 
 
-def check_rows(config: TrainConfig, mesh: Mesh) -> None:
+def check_rows(config: TrainConfig, mesh: Mesh | AbstractMesh) -> None:
     """Sees to it that devices get equal shares of a batch.
 
     Raises:

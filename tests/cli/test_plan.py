@@ -86,7 +86,7 @@ def test_mistakes_are_told_in_a_sentence(options, sentence, tmp_path):
     ("options", "sentence"),
     [
         (("--topology", "v5e:3x5"), "The TPU compiler does not know the topology 'v5e:3x5'"),
-        (("--topology", "v5e:2x2", "--mesh.fsdp", 3), "There are 4 devices, which"),
+        (("--topology", "v5e:2x2", "--mesh.fsdp", 8), "There are 4 devices, which fsdp 8 do not use up"),
         (("--topology", "v5e:2x2", "--batch", 6), "cannot be shared evenly by 4 groups of devices"),
     ],
 )

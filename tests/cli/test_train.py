@@ -92,7 +92,6 @@ def test_options_of_a_file_are_listed(capsys):
         ([CONFIG, "--tokenizer.patch", "7"], "patches of 7"),
         ([CONFIG, "--tokenizer.channels", "3"], "latent channels"),
         ([CONFIG, "--init-from", "nowhere"], "no world 'nowhere'"),
-        ([CONFIG, "--mesh.fsdp", "7"], "do not use up"),
         ([CONFIG, "--dynamics-training.accumulate", "5"], "5 equal parts"),
         ([CONFIG, "--cluster.processes", "2"], "together"),
     ],

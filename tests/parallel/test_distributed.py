@@ -40,12 +40,28 @@ def test_a_job_of_slurm_is_found(hosts, first):
 
 
 @pytest.mark.parametrize(
+    ("environment", "pod"),
+    [
+        ({"TPU_WORKER_HOSTNAMES": "a,b"}, True),
+        ({"TPU_WORKER_HOSTNAMES": "localhost"}, False),
+        ({"TPU_WORKER_HOSTNAMES": "localhost", "MEGASCALE_NUM_SLICES": "2"}, True),
+        ({"MEGASCALE_NUM_SLICES": "1"}, False),
+    ],
+)
+def test_a_slice_of_tpus_is_found(environment, pod):
+    assert found_in(environment) == Cluster(pod=pod)
+    # Whoever starts several processes on one of its hosts has the last word.
+    assert found_in(environment | launched(2, 4, 5000, Path("s"))).processes == 4
+
+
+@pytest.mark.parametrize(
     ("environment", "word"),
     [
         (launched(0, 2, 1, Path("s")) | {distributed.PROCESSES: "two"}, "two"),
         ({distributed.PROCESSES: "2"}, distributed.COORDINATOR),
         (launched(5, 2, 1, Path("s")), "Process 5 of 2"),
         ({name: value for name, value in SLURM.items() if name != "SLURM_PROCID"}, "SLURM_PROCID"),
+        ({"MEGASCALE_NUM_SLICES": "many"}, "many"),
     ],
 )
 def test_an_environment_that_makes_no_sense_is_refused(environment, word):

@@ -1,5 +1,7 @@
 """Meshes: shapes, slices, and what cannot be."""
 
+import math
+
 import jax
 import pytest
 
@@ -27,6 +29,37 @@ def test_data_takes_the_devices_that_are_left(config, devices, shape):
 def test_devices_that_do_not_come_out_even_are_refused(config, devices):
     with pytest.raises(MeshError, match=rf"There are {devices} devices, which .* do not use up"):
         config.shape(devices)
+
+
+@pytest.mark.parametrize(
+    ("asked", "devices", "fitting"),
+    [
+        (MeshConfig(fsdp=4, tensor=2), 16, MeshConfig(fsdp=4, tensor=2)),
+        (MeshConfig(fsdp=4, tensor=2), 8, MeshConfig(fsdp=4, tensor=2)),
+        (MeshConfig(fsdp=4, tensor=2), 4, MeshConfig(fsdp=2, tensor=2)),
+        (MeshConfig(fsdp=4, tensor=2), 2, MeshConfig(tensor=2)),
+        (MeshConfig(fsdp=4, tensor=2), 1, MeshConfig()),
+        (MeshConfig(data=8), 2, MeshConfig(data=2)),
+        (MeshConfig(slices=2, fsdp=16), 16, MeshConfig(fsdp=16)),
+        (MeshConfig(fsdp=4, tensor=6), 8, MeshConfig(fsdp=4, tensor=2)),
+    ],
+)
+def test_a_mesh_shrinks_from_the_outside_in_to_the_devices_that_there_are(asked, devices, fitting):
+    assert asked.fitting(devices) == fitting
+    assert math.prod(asked.fitting(devices).shape(devices)) == devices
+
+
+@pytest.mark.parametrize("devices", [3, 5, 6, 7])
+def test_a_mesh_does_not_shrink_to_devices_that_do_not_come_out_even(devices):
+    with pytest.raises(MeshError, match=f"{devices} devices, to which fsdp 4, tensor 2 cannot shrink"):
+        MeshConfig(fsdp=4, tensor=2).fitting(devices)
+
+
+def test_more_devices_than_a_mesh_takes_are_no_reason_to_shrink_it():
+    config = MeshConfig(fsdp=4)
+    assert config.fitting(6) == config
+    with pytest.raises(MeshError, match="6 devices, which fsdp 4 do not use up"):
+        config.shape(6)
 
 
 def test_nothing_is_cut_less_than_one_way():

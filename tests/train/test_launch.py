@@ -1,5 +1,6 @@
 """Training in several processes, which die: as `tools/torture launch`, with fewer processes and kills."""
 
+import re
 import sys
 
 import pytest
@@ -18,4 +19,6 @@ def test_a_run_that_is_killed_and_stopped_gives_the_losses_of_one_that_is_not(tm
     fine = torture.torture(
         tmp_path, kinds=[torture.COORDINATOR, torture.KILL, torture.STOP], processes=2, seed=1, options=steps
     )
-    assert fine, capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert fine, said
+    assert re.search(r"2 kills; training again after \d+ s in the median and \d+ s at most \(60 allowed\)", said)
