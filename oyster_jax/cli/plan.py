@@ -1,6 +1,7 @@
 """`oyster plan`: what an experiment takes on TPUs that nobody has rented yet."""
 
 import dataclasses
+import functools
 import shlex
 import sys
 from pathlib import Path
@@ -92,7 +93,7 @@ def _plan(config: Config, experiment: "ExperimentConfig", topology: "Topology") 
     from oyster_jax.plan.compiling import compiled
     from oyster_jax.plan.report import Price, described, report, sentences, sweep_table, tables, write_report
     from oyster_jax.plan.roofline import roofline
-    from oyster_jax.plan.sweep import sweep
+    from oyster_jax.plan.sweep import candidates, sweep, try_out
 
     price = None
     if config.price is not None:
@@ -107,7 +108,8 @@ def _plan(config: Config, experiment: "ExperimentConfig", topology: "Topology") 
     tried: list[Tried] = []
     found: list[Compiled] = []
     if config.sweep:
-        tried, left = sweep(experiment, topology, config.tries, _told)
+        trying = functools.partial(try_out, topology=topology)
+        tried, left = sweep(candidates(experiment, topology), trying, config.tries, _told)
         print(f"{len(tried)} meshes and batches compiled, {len(left)} left out; the best is planned with.")
         found.append(tried[0].compiled)
     found += [compiled(program, topology) for program in waiting]

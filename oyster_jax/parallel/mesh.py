@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.experimental import mesh_utils
-from jax.sharding import AxisType, Mesh
+from jax.sharding import AbstractMesh, AxisType, Mesh
 
 #: From the outermost to the innermost.
 AXES = ("slice", "data", "fsdp", "tensor")
@@ -78,7 +78,7 @@ class MeshConfig:
         return Mesh(np.stack(grids), AXES, axis_types=(AxisType.Auto,) * len(AXES))
 
 
-def batch_ways(mesh: Mesh) -> int:
+def batch_ways(mesh: Mesh | AbstractMesh) -> int:
     """Returns into how many parts a mesh cuts the rows of a batch."""
     return mesh.size // mesh.shape["tensor"]
 

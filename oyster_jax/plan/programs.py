@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
 
 from oyster_jax.core.rollout import rollout
 from oyster_jax.evaluate.flops import matmul_flops
@@ -16,7 +16,7 @@ from oyster_jax.nn.functional import LayersConfig, layered
 from oyster_jax.parallel import rules
 from oyster_jax.parallel.batch import over_worlds, sharded
 from oyster_jax.parallel.mesh import batch_ways
-from oyster_jax.plan.topology import Topology, usable_memory
+from oyster_jax.plan.topology import Topology
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.dynamics import dynamics_loss
 from oyster_jax.train.experiment import ExperimentConfig
@@ -38,7 +38,7 @@ class Program:
 
     Attributes:
       name: `train` or `rollout`.
-      mesh: of the devices that it is for.
+      mesh: of the devices that it is for; its shape is all that figures need.
       lower: lowers it.
       arguments: what it is given, by category: pytrees of shapes that know where they lie.
       activations: bytes a device keeps from the way forward for the way back.
@@ -51,7 +51,7 @@ class Program:
     """
 
     name: str
-    mesh: Mesh
+    mesh: Mesh | AbstractMesh
     lower: Callable[[], Any]
     arguments: Mapping[str, Any]
     activations: int
@@ -153,7 +153,7 @@ def rolling(experiment: ExperimentConfig, mesh: Mesh, worlds: int, ticks: int = 
 def rolling_tensor(experiment: ExperimentConfig, topology: Topology) -> int:
     """Returns by how many ways devices must share a world, so that parameters take at most half of their memory."""
     params = jax.eval_shape(experiment.network.init, _key())
-    half = usable_memory(topology.peaks.name, topology.devices[0]) / 2
+    half = topology.usable / 2
     whole = sum(map(_size, jax.tree.leaves(params)))
     heads = experiment.dynamics.heads
     return next((ways for ways in (1, 2, 4, 8, 16) if heads % ways == 0 and whole / ways <= half), 1)

@@ -33,7 +33,7 @@ def test_a_plan_says_what_fits_and_what_is_exchanged(tmp_path):
     found = json.loads((tmp_path / "found" / "plan.json").read_text())
     assert found["topology"]["chips"] == 4
     train, rollout = found["programs"]
-    assert train["program"], rollout["program"] == ("train", "rollout")
+    assert (train["program"], rollout["program"]) == ("train", "rollout")
     assert train["mesh"] == {"slice": 1, "data": 1, "fsdp": 4, "tensor": 1}
     assert train["needed"] == sum(train["bytes_a_device"].values()) < 0.9 * train["usable"]
     assert train["usable"] == pytest.approx(15.75 * 2**30, rel=0.01)
