@@ -56,7 +56,7 @@ def compiled(program: Program, topology: Topology) -> Compiled:
     """
     since = time.perf_counter()
     try:
-        executable = program.lower().compile()
+        executable = program.lower().compile(dict(program.options))
     except jax.errors.JaxRuntimeError as error:
         if (refused := too_large(program, str(error), seconds=time.perf_counter() - since)) is None:
             raise

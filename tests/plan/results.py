@@ -23,10 +23,11 @@ def program(name: str = "train", *, rows: int = 32, recompute: Any = "nothing", 
     """A program of 64 ticks; ways of the mesh are given by the names of its axes and are one unless given."""
     ways = tuple(given.pop(axis, 1) for axis in AXES)
     figures: dict[str, Any] = {"activations": 0, "gradients": 0, "model_flops": 0, "device_flops": 0, "arguments": {}}
+    figures["lower"] = lambda: None
     return Program(
         name=name,
+        stage="dynamics" if name == "train" else None,
         mesh=AbstractMesh(ways, AXES),
-        lower=lambda: None,
         rows=rows,
         ticks=64,
         layers=LayersConfig(recompute=recompute),

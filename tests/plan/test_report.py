@@ -7,7 +7,17 @@ import re
 import pytest
 
 from oyster_jax.parallel.mesh import MeshConfig
-from oyster_jax.plan.report import Price, described, report, sentences, sweep_table, tables, write_report
+from oyster_jax.plan.report import (
+    Price,
+    described,
+    peaks_table,
+    report,
+    sentences,
+    sweep_table,
+    tables,
+    title,
+    write_report,
+)  # fmt: skip
 from oyster_jax.plan.roofline import roofline
 from oyster_jax.plan.sweep import Candidate, Tried
 from tests.plan.results import GIB, exchange, program, result, slices
@@ -62,7 +72,7 @@ def test_what_does_not_fit_has_neither_a_speed_nor_a_price(written):
     _, rollout = written[0]["programs"]
     assert (rollout["fits"], rollout["roofline"]) == (False, None)
     assert "cost" not in rollout
-    assert [title for title, _, _ in tables(rollout)] == ["memory of a device"]
+    assert [heading for heading, _, _ in tables(rollout)] == ["memory of a device"]
     assert len(sentences(rollout)) == 2
 
 
@@ -91,9 +101,41 @@ def test_a_program_in_tables():
     assert least[2] == parts
 
 
+def test_bytes_of_a_device_and_of_a_chip_are_told_apart():
+    """Of tpu7x a chip shows two devices; what a device holds is half of what the chip does."""
+    topology = slices("tpu7x:2x2x1", chips=4)
+    found = described(FITS, roofline(FITS, topology.peaks, topology.chips), topology)
+    assert found["devices_a_chip"] == 2
+    heading, _, rows = tables(found)[0]
+    assert heading == "memory of a device, of which a chip has 2"
+    assert rows[-2:] == [("all", "4.000 of 16.00"), ("all of a chip", "8.000 of 32.00")]
+
+
+def test_peaks_are_told_where_the_roofline_is(written):
+    found, page = written
+    heading, _, rows = peaks_table(found["topology"])
+    assert heading == "peaks of a chip of v5e"
+    assert dict(rows) == {
+        "bfloat16": "197 TFLOP/s",
+        "HBM": "819 GB/s",
+        "all links within a slice, one direction": "200 GB/s",
+        "network to other slices": "3.1 GB/s",
+        "devices": "1",
+        "HBM that programs may use of a device": "16.00 GiB",
+    }
+    for what, most in rows:
+        assert f"<td>{what}</td><td>{most}</td>" in page
+
+
+def test_what_is_trained_is_named(written):
+    found, page = written
+    assert [title(one) for one in found["programs"]] == ["train (dynamics)", "rollout"]
+    assert "<h2>train (dynamics)</h2>" in page
+
+
 def test_a_sweep_as_a_table(written):
-    title, columns, rows = sweep_table(written[0]["sweep"])
-    assert title == "meshes"
+    heading, columns, rows = sweep_table(written[0]["sweep"])
+    assert heading == "meshes"
     assert len(columns) == 6
     assert rows == [
         ("data 2 × fsdp 2", "64", "25 %", "3,228", "compute", "100 %"),
