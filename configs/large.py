@@ -1,4 +1,4 @@
-"""A CoinRun-like world of 1.7 billion parameters, for a TPU slice; 64², 128² or 256² frames.
+"""A CoinRun-like world of 1.75 billion parameters, for a TPU slice; 64², 128² or 256² frames.
 
     oyster plan configs/large.py --topology v5p:4x4x8
     oyster train configs/large.py --cluster.pod   # on every host of the slice

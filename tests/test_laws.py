@@ -94,6 +94,20 @@ def test_law_2_a_streamed_rollout_equals_a_whole_one(params: Any, state: WorldSt
     np.testing.assert_array_equal(np.concatenate([frames for _, frames in chunks]), frames)
 
 
+def test_a_streamed_rollout_may_use_its_states_up(params: Any, state: WorldState) -> None:
+    last, frames = _rollout()(params, state, ACTIONS)
+    before, seen = jax.tree.map(jnp.copy, state), []
+    for later, some in stream_rollout(MODEL, params, before, ACTIONS, chunk=5, donate=True):
+        assert before.latent.is_deleted()
+        before = later
+        seen.append(np.asarray(some))
+    assert_same(before, last)
+    np.testing.assert_array_equal(np.concatenate(seen), frames)
+    # Of others the states stay.
+    next(stream_rollout(MODEL, params, state, ACTIONS, chunk=5))
+    assert not state.latent.is_deleted()
+
+
 def test_stream_rollout_refuses_an_empty_chunk(params: Any, state: WorldState) -> None:
     with pytest.raises(ValueError, match="at least one tick"):
         next(stream_rollout(MODEL, params, state, ACTIONS, chunk=0))

@@ -5,6 +5,7 @@ notes how it was called: nothing is downloaded.
 """
 
 import importlib.metadata
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -62,6 +63,13 @@ def test_every_range_has_a_pin_inside_it(requirement):
     pin = pins().get(canonicalize_name(requirement.name))
     assert pin is not None, f"{requirement.name} has no pin; renew constraints.txt as BUILD.md says."
     assert requirement.specifier.contains(pin)
+
+
+def test_the_compiler_for_tpus_is_pinned():
+    """A plan's figures are the compiler's."""
+    assert {"libtpu", "requests"} <= pins().keys()
+    installed = importlib.util.find_spec("libtpu") and importlib.metadata.version("libtpu")
+    assert installed in (None, str(pins()["libtpu"]))
 
 
 def test_what_is_installed_is_what_is_pinned():

@@ -110,7 +110,7 @@ def rows(size: str, slices: str) -> Iterator[Row]:
     program = rolling(experiment, mesh, WORLDS * one.chips, ticks=4)
     hand = by_hand.rollout(experiment, worlds=WORLDS)
     found = compiled(program, one)
-    rest = given(program, "rest of the worlds", "actions")
+    rest = given(program, "rest of the worlds", "policy", "episodes")
     yield Row(
         size=size, chips=one.name, what=f"parameters and cache of {WORLDS} worlds",
         by_hand=sum(hand.values()),

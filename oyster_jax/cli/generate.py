@@ -53,6 +53,8 @@ class Config:
     """Episodes that a device plays at once and that share a file."""
     span: Annotated[int, tyro.conf.arg(metavar="N")] = 128
     """Ticks that share a file; what is held in memory grows with blocks and spans, not with episodes."""
+    tensor: Annotated[int, tyro.conf.arg(metavar="N")] = 1
+    """Devices that share a block, for a world too large for one; as many everywhere, and the bytes follow from it."""
     devices: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """On a CPU, how many devices it is taken for: one a core unless given. The bytes stay the same."""
     cluster: Cluster = ALONE
@@ -106,6 +108,7 @@ def _generate(world: "World", config: Config) -> "EpisodeDataset":
             states=not config.no_states,
             block=config.block,
             span=config.span,
+            tensor=config.tensor,
             progress=update,
         )
 

@@ -1,6 +1,7 @@
 """`oyster plan`: what an experiment takes on TPUs that nobody has rented yet."""
 
 import dataclasses
+import functools
 import shlex
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from oyster_jax.plan.programs import Program
     from oyster_jax.plan.sweep import Tried
     from oyster_jax.plan.topology import Topology
+    from oyster_jax.train.config import TrainConfig
     from oyster_jax.train.experiment import ExperimentConfig
 
 
@@ -52,6 +54,8 @@ class Config:
     """Ways by which devices share a world in rollouts; as few as its parameters need unless given."""
     only: Literal["train", "rollout"] | None = None
     """Plan only one of the two."""
+    stage: Literal["tokenizer", "dynamics"] = "dynamics"
+    """Which stage's training step is planned."""
     sweep: bool = False
     """Try meshes and batches for training, and plan with the best."""
     tries: Annotated[int, tyro.conf.arg(metavar="N")] = 4
@@ -65,7 +69,7 @@ class Config:
     out: Path | None = None
     """Folder of plan.json and plan.html; plan-NAME-TOPOLOGY unless given."""
     save: bool = False
-    """Keep the serialized programs in that folder."""
+    """Keep the compiled programs in that folder; `oyster_jax.plan.saved.load` reads them."""
 
 
 def main(config: Config) -> int:
@@ -81,6 +85,8 @@ def main(config: Config) -> int:
 
     if config.sweep and config.only == "rollout":
         raise UsageError("A sweep tries meshes for training; leave --only rollout out.")
+    if config.sweep and config.stage != "dynamics":
+        raise UsageError("A sweep tries meshes for the dynamics; leave --stage out, or --sweep.")
     experiment = load_experiment(config.config)
     try:
         return _plan(config, experiment, topology(config.topology, config.slices))
@@ -90,13 +96,24 @@ def main(config: Config) -> int:
 
 def _plan(config: Config, experiment: "ExperimentConfig", topology: "Topology") -> int:
     from oyster_jax.plan.compiling import compiled
-    from oyster_jax.plan.report import Price, described, report, sentences, sweep_table, tables, write_report
+    from oyster_jax.plan.report import (
+        Price,
+        described,
+        peaks_table,
+        report,
+        sentences,
+        sweep_table,
+        tables,
+        title,
+        write_report,
+    )
     from oyster_jax.plan.roofline import roofline
-    from oyster_jax.plan.sweep import sweep
+    from oyster_jax.plan.saved import save
+    from oyster_jax.plan.sweep import candidates, sweep, try_out
 
     price = None
     if config.price is not None:
-        price = Price(chip_hour=config.price, steps=config.steps or experiment.dynamics_training.steps)
+        price = Price(chip_hour=config.price, steps=config.steps or _trained(config, experiment).steps)
     # Mistakes come to light here, before anything is said or compiled.
     waiting: list[Program] = []
     if not config.sweep and config.only != "rollout":
@@ -107,14 +124,15 @@ def _plan(config: Config, experiment: "ExperimentConfig", topology: "Topology") 
     tried: list[Tried] = []
     found: list[Compiled] = []
     if config.sweep:
-        tried, left = sweep(experiment, topology, config.tries, _told)
+        trying = functools.partial(try_out, topology=topology)
+        tried, left = sweep(candidates(experiment, topology), trying, config.tries, _told)
         print(f"{len(tried)} meshes and batches compiled, {len(left)} left out; the best is planned with.")
         found.append(tried[0].compiled)
     found += [compiled(program, topology) for program in waiting]
     programs = []
     for one in found:
         programs.append(described(one, roofline(one, topology.peaks, topology.chips), topology, price))
-        _print(one.program.name, sentences(programs[-1]), tables(programs[-1]))
+        _print(title(programs[-1]), sentences(programs[-1]), tables(programs[-1]))
     command = shlex.join(["oyster", *sys.argv[1:]])
     whole = report(programs, tried, topology, name=experiment.name, command=command)
     if tried:
@@ -122,9 +140,17 @@ def _plan(config: Config, experiment: "ExperimentConfig", topology: "Topology") 
     folder = config.out or Path(f"plan-{experiment.name}-{topology.name.replace(':', '-')}")
     page = write_report(folder, whole)
     if config.save:
-        _save(folder, found)
-    print(f"Peaks: {topology.peaks.source}\nWritten: {page}")
+        for one in found:
+            if one.fits:
+                save(folder, one.program.name, one.executable)
+    _print("roofline", [f"Peaks are as {topology.peaks.source} gives them."], [peaks_table(whole["topology"])])
+    print(f"Written: {page}")
     return 0 if all(one.fits for one in found) else 1
+
+
+def _trained(config: Config, experiment: "ExperimentConfig") -> "TrainConfig":
+    """Returns how the experiment trains the stage that is planned."""
+    return experiment.tokenizer_training if config.stage == "tokenizer" else experiment.dynamics_training
 
 
 def _training(config: Config, experiment: "ExperimentConfig", topology: "Topology") -> "Program":
@@ -132,10 +158,10 @@ def _training(config: Config, experiment: "ExperimentConfig", topology: "Topolog
 
     given = {name: ways for name, ways in dataclasses.asdict(config.mesh).items() if ways is not None}
     mesh = dataclasses.replace(experiment.mesh, slices=topology.slices, **given).build(topology.devices)
-    training_config = experiment.dynamics_training
+    training_config = _trained(config, experiment)
     if config.batch is not None:
         training_config = dataclasses.replace(training_config, batch=config.batch)
-    return training(experiment, training_config, mesh)
+    return training(experiment, training_config, mesh, config.stage)
 
 
 def _rolling(config: Config, experiment: "ExperimentConfig", topology: "Topology") -> "Program":
@@ -170,15 +196,3 @@ def _print(title: str, said: list[str], listed: list[Any]) -> None:
         for row in rows:
             table.add_row(*row)
         console.print(table)
-
-
-def _save(folder: Path, found: "list[Compiled]") -> None:
-    import pickle
-
-    from jax.experimental.serialize_executable import serialize
-
-    from oyster_jax.files import write_whole
-
-    for one in found:
-        if one.fits:
-            write_whole(folder, {f"{one.program.name}.executable": pickle.dumps(serialize(one.executable))})

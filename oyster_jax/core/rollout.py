@@ -45,17 +45,28 @@ def stream_rollout(
     *,
     chunk: int = 64,
     observe: Observe | None = None,
+    donate: bool = False,
 ) -> Iterator[tuple[WorldState, Any]]:
     """Yields `rollout` in chunks of `chunk` ticks, so that memory stays bounded however long `actions` is.
 
     The chunks laid end to end equal one `rollout` bit for bit (law 2). The last chunk may be shorter.
+
+    Args:
+      model: the world's model.
+      params: its parameters.
+      state: where to begin.
+      actions: int32 `[ticks]`.
+      chunk: ticks at a time.
+      observe: what to keep of each new state, `model.render` unless given.
+      donate: use up `state`, and each state that is yielded as soon as the next one is asked for; their memory becomes
+        the next state's. For whoever keeps none but the last.
 
     Raises:
       ValueError: `chunk` is less than one.
     """
     if chunk < 1:
         raise ValueError(f"A rollout is streamed in chunks of at least one tick, but chunk was {chunk}.")
-    run = jax.jit(functools.partial(rollout, model, observe=observe))
+    run = jax.jit(functools.partial(rollout, model, observe=observe), donate_argnums=(1,) if donate else ())
     for start in range(0, len(actions), chunk):
         state, observations = run(params, state, actions[start : start + chunk])
         yield state, observations

@@ -56,6 +56,7 @@ class GenerateConfig:
       span: ticks that share a file and are held in memory together; it is rounded up to a multiple of 16.
       kept: what is kept of every tick.
       states: keep the state in which every episode began.
+      tensor: devices that share a block, for worlds that are too large for one; likewise part of the request.
 
     Raises:
       GenerateError: a number is out of range.
@@ -68,9 +69,10 @@ class GenerateConfig:
     span: int = 128
     kept: Kept = Kept()
     states: bool = True
+    tensor: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("episodes", "ticks", "block", "span"):
+        for name in ("episodes", "ticks", "block", "span", "tensor"):
             if getattr(self, name) < 1:
                 raise GenerateError(f"Generating needs {name} of at least one, but {getattr(self, name)} were given.")
         if not 0 <= self.seed < 2**31 or not self.episodes < 2**31:
@@ -132,11 +134,13 @@ def generate(
 
     Raises:
       GenerateError: the folder holds something else, or cannot be written.
+      MeshError: the devices of a process do not come out even.
     """
     request = request_of(model, params, policy, starts, config, origin)
     check_folder(out, request)
     if not (out / MANIFEST).exists():
-        blocks = Blocks(model, params, policy, starts, seed=config.seed, kept=config.kept, devices=devices)
+        about: dict[str, Any] = {"seed": config.seed, "kept": config.kept, "devices": devices, "tensor": config.tensor}
+        blocks = Blocks(model, params, policy, starts, **about)
         layouts = layouts_of(params, config, blocks)
         process = jax.process_index()
         with Writer(out, layouts, config.axes, request, process=process) as writer:
@@ -227,6 +231,9 @@ def request_of(
 ) -> dict[str, Any]:
     """Returns all that decides over what is generated, JSON-ready."""
     described = dataclasses.asdict(config) | {"span": config.axes.span}
+    if config.tensor == 1:
+        # Which is what all requests were for before there was a choice.
+        del described["tensor"]
     request = {
         "world": dict(origin.world),
         "policy": {"name": policy.name, "digest": policy_digest(policy, model, params)},

@@ -15,7 +15,7 @@ FRAMES: dict[int, tuple[int, int]] = {64: (8, 16), 128: (8, 16), 256: (16, 32)}
 def preset(size: Size, frame: int = 64) -> tuple[TokenizerConfig, DynamicsConfig]:
     """Returns tokenizer and dynamics of one size, for square frames of `frame` pixels a side.
 
-    About 8M parameters for nano (two CPU cores), 70M for small, 340M for base, 1.7B for large, 8.8B for xl. Frames of
+    About 8M parameters for nano (two CPU cores), 67M for small, 340M for base, 1.75B for large, 9.1B for xl. Frames of
     128 and of 256 pixels have four times as many latent tokens as those of 64.
 
     Raises:

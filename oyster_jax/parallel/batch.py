@@ -4,7 +4,7 @@
 >>> states, frames = many(params, states, actions)  # [worlds, …], on all devices
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -13,7 +13,7 @@ from jax.sharding import Mesh, PartitionSpec
 from oyster_jax.parallel import rules
 
 
-def sharded(function: Callable[..., Any], mesh: Mesh) -> Any:
+def sharded(function: Callable[..., Any], mesh: Mesh, *, donate: Sequence[int] = ()) -> Any:
     """Returns `jit(shard_map(vmap(function)))`: `many(params, *rows) → rows`, to be called or lowered.
 
     Rows are cut over all axes but `tensor`, by hand, so that each device runs the program of one device on its worlds.
@@ -23,6 +23,8 @@ def sharded(function: Callable[..., Any], mesh: Mesh) -> Any:
     Args:
       function: of parameters and of what belongs to one world, as in `rollout`.
       mesh: of devices; the number of worlds is a multiple of `batch_ways(mesh)`.
+      donate: which of the rows, counted from 0, a call uses up: what is returned takes their memory. For callers that
+        go on with the result alone, as with the states of worlds.
     """
     by_hand = set(rules.RULES["batch"]) | ({"tensor"} if mesh.shape["tensor"] == 1 else set())
     rows = PartitionSpec(rules.RULES["batch"])
@@ -42,7 +44,9 @@ def sharded(function: Callable[..., Any], mesh: Mesh) -> Any:
         )
         return mapped(params, *given)
 
-    return jax.jit(run)
+    given_up = tuple(1 + place for place in donate)
+    # Devices that share worlds all hold what is returned, so that it can be given again.
+    return jax.jit(run, out_shardings=rules.batch_sharding(mesh), donate_argnums=given_up)
 
 
 def over_worlds(function: Callable[..., Any], params: Any, *given: Any) -> Any:

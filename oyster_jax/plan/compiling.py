@@ -9,7 +9,7 @@ import jax
 
 from oyster_jax.plan.collectives import Exchange, exchanges
 from oyster_jax.plan.programs import Program, bytes_on_device
-from oyster_jax.plan.topology import Topology, exceeded, usable_memory
+from oyster_jax.plan.topology import Topology, exceeded
 
 #: Share of the usable memory above which a program fits only just: the runtime, and what fragments, take some too.
 SAFE = 0.9
@@ -54,27 +54,38 @@ def compiled(program: Program, topology: Topology) -> Compiled:
     Raises:
       jax.errors.JaxRuntimeError: the compiler failed for another reason than memory.
     """
-    usable = usable_memory(topology.peaks.name, topology.devices[0])
     since = time.perf_counter()
     try:
-        executable = program.lower().compile()
+        executable = program.lower().compile(dict(program.options))
     except jax.errors.JaxRuntimeError as error:
-        if (said := exceeded(str(error))) is None:
+        if (refused := too_large(program, str(error), seconds=time.perf_counter() - since)) is None:
             raise
-        memory = _asked(program, said[0])
-        found: list[Exchange] = []
-        executable = None
-    else:
-        memory = _used(program, executable.memory_analysis())
-        found = exchanges(executable.as_text(), program.mesh)
+        return refused
     return Compiled(
         program=program,
-        fits=executable is not None,
-        memory=memory,
-        usable=usable,
-        exchanges=found,
+        fits=True,
+        memory=_used(program, executable.memory_analysis()),
+        usable=topology.usable,
+        exchanges=exchanges(executable.as_text(), program.mesh),
         seconds=time.perf_counter() - since,
         executable=executable,
+    )
+
+
+def too_large(program: Program, message: str, *, seconds: float) -> Compiled | None:
+    """Returns what is known of a program for which the compiler found no room.
+
+    Args:
+      program: that was to be compiled.
+      message: the compiler's; None is returned where it tells of another error.
+      seconds: that it took to say so.
+    """
+    if (said := exceeded(message)) is None:
+        return None
+    needed, usable = said
+    memory = _asked(program, needed)
+    return Compiled(
+        program=program, fits=False, memory=memory, usable=usable, exchanges=[], seconds=seconds, executable=None
     )
 
 
@@ -95,6 +106,9 @@ def _used(program: Program, analysis: Any) -> dict[str, int]:
 def _asked(program: Program, needed: int) -> dict[str, int]:
     """Returns what is known of a program that did not fit; the compiler told only how much it needs in all."""
     given = {name: bytes_on_device(tree) for name, tree in program.arguments.items()}
-    known = given | {"gradients": program.gradients, "activations": program.activations}
-    known["working memory"] = needed - sum(known.values())
+    kept = {"gradients": program.gradients, "activations": program.activations}
+    work = needed - sum(given.values()) - sum(kept.values())
+    if work < 0:
+        kept, work = {"gradients and activations": needed - sum(given.values())}, 0
+    known = given | kept | {"working memory": work}
     return {name: size for name, size in known.items() if size > 0}

@@ -7,22 +7,23 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, Mesh, NamedSharding
 
-from oyster_jax.core.rollout import rollout
+from oyster_jax.core.tick import COMPILER_OPTIONS
 from oyster_jax.evaluate.flops import matmul_flops
-from oyster_jax.models import dynamics
+from oyster_jax.generate.devices import beginning, held, layers_on, playing_on
+from oyster_jax.generate.episodes import Kept
+from oyster_jax.generate.policies import make_policy
+from oyster_jax.generate.starts import Dreams
 from oyster_jax.nn.functional import LayersConfig, layered
 from oyster_jax.parallel import rules
-from oyster_jax.parallel.batch import over_worlds, sharded
 from oyster_jax.parallel.mesh import batch_ways
-from oyster_jax.plan.topology import Topology, usable_memory
+from oyster_jax.plan.stages import Name, planned_stage
+from oyster_jax.plan.topology import Topology
 from oyster_jax.train.config import TrainConfig
-from oyster_jax.train.dynamics import dynamics_loss
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.program import train_program
-from oyster_jax.train.step import Loss
-from oyster_jax.typing import Array, Params, PRNGKey
+from oyster_jax.typing import Params, PRNGKey
 
 #: Ticks that a planned rollout advances in one call.
 TICKS = 64
@@ -38,8 +39,10 @@ class Program:
 
     Attributes:
       name: `train` or `rollout`.
-      mesh: of the devices that it is for.
+      stage: that is trained.
+      mesh: of the devices that it is for; its shape is all that figures need.
       lower: lowers it.
+      options: that the compiler is given for it.
       arguments: what it is given, by category: pytrees of shapes that know where they lie.
       activations: bytes a device keeps from the way forward for the way back.
       gradients: bytes a device that the gradient takes.
@@ -51,8 +54,10 @@ class Program:
     """
 
     name: str
-    mesh: Mesh
+    stage: Name | None = None
+    mesh: Mesh | AbstractMesh
     lower: Callable[[], Any]
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     arguments: Mapping[str, Any]
     activations: int
     gradients: int
@@ -68,23 +73,26 @@ class Program:
         return self.rows * self.ticks
 
 
-def training(experiment: ExperimentConfig, config: TrainConfig, mesh: Mesh) -> Program:
-    """Returns one step of the dynamics' training.
+def training(experiment: ExperimentConfig, config: TrainConfig, mesh: Mesh, stage: Name = "dynamics") -> Program:
+    """Returns one step of training.
 
     Args:
       experiment: what is trained.
       config: how, with the batch of this plan.
       mesh: where.
+      stage: of the experiment.
 
     Raises:
       MeshError: the batch does not come out even.
     """
-    init, loss = _parts(experiment)
-    program = train_program(init, loss, config, mesh)
-    batch = program.abstract_batch(batch_shapes(experiment, config.batch, config.window))
-    costs = _costs(experiment, dataclasses.replace(config, batch=_COUNTED, accumulate=1))
+    planned = planned_stage(experiment, stage)
+    program = train_program(planned.init, planned.loss, config, mesh)
+    batch = program.abstract_batch(planned.batch_shapes(config.batch, config.window))
+    costs = _costs(experiment, dataclasses.replace(config, batch=_COUNTED, accumulate=1), stage)
+    kept = _kept(planned.stream[0], costs, mesh)
     return Program(
         name="train",
+        stage=stage,
         mesh=mesh,
         lower=lambda: program.step.lower(program.state, batch),
         arguments={
@@ -93,7 +101,7 @@ def training(experiment: ExperimentConfig, config: TrainConfig, mesh: Mesh) -> P
             "optimizer": program.state.optimizer,
             "batch": batch,
         },
-        activations=_kept(experiment, costs, mesh) * config.batch // (_COUNTED * config.accumulate * batch_ways(mesh)),
+        activations=kept * config.batch // (_COUNTED * config.accumulate * batch_ways(mesh)),
         gradients=bytes_on_device(_with(program.state.params, rules.update_shardings(mesh, program.state.params))),
         model_flops=costs.model * config.batch // _COUNTED,
         device_flops=costs.device * config.batch // _COUNTED + costs.update,
@@ -104,7 +112,7 @@ def training(experiment: ExperimentConfig, config: TrainConfig, mesh: Mesh) -> P
 
 
 def rolling(experiment: ExperimentConfig, mesh: Mesh, worlds: int, ticks: int = TICKS) -> Program:
-    """Returns a rollout of many worlds with their frames.
+    """Returns a rollout of many worlds with their frames: what `oyster generate` runs, by its own policy from dreams.
 
     Args:
       experiment: whose world is rolled out.
@@ -112,33 +120,34 @@ def rolling(experiment: ExperimentConfig, mesh: Mesh, worlds: int, ticks: int = 
       worlds: how many at once, over all devices.
       ticks: that each advances.
     """
-    network = experiment.network
-    row = NamedSharding(mesh, PartitionSpec(rules.RULES["batch"]))
-    params = jax.eval_shape(network.init, _key())
-    params = _with(params, rules.param_shardings(mesh, params, logical="heads"))
-    states = jax.eval_shape(jax.vmap(network.reset, (None, 0)), params, jax.ShapeDtypeStruct((worlds,), _key().dtype))
-    states = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=row), states)
-    actions = jax.ShapeDtypeStruct((worlds, ticks), jnp.int32, sharding=row)
-
-    def run(params: Params, state: Any, actions: Array) -> Any:
-        return rollout(network, params, state, actions)
+    network, key, row = experiment.network, _key(), rules.batch_sharding(mesh)
+    policy = make_policy("sticky", network.spec.action)
+    whole = jax.eval_shape(lambda key: (network.init(key), policy, Dreams()), key)
+    whole = tuple(map(_laid, whole, held(mesh, whole)))
+    indices = jax.ShapeDtypeStruct((worlds,), jnp.int32, sharding=row)
+    playing = _laid(jax.eval_shape(beginning(network, mesh, seed=0), whole, indices), row)
+    play, layers = playing_on(network, mesh, ticks=ticks, kept=Kept()), layers_on(mesh)
 
     def lower() -> Any:
-        with layered(LayersConfig(unroll=False)):
-            return sharded(run, mesh).lower(params, states, actions)
+        with layered(layers):
+            return play.lower(whole, playing)
 
-    with layered(LayersConfig(unroll=False)):
-        flops = matmul_flops(functools.partial(over_worlds, run), params, states, actions)
+    with layered(layers):
+        # Each group of devices runs its own worlds.
+        flops = batch_ways(mesh) * matmul_flops(play, whole, playing)
+    world = playing.world
     return Program(
         name="rollout",
         mesh=mesh,
         lower=lower,
+        options=COMPILER_OPTIONS,
         arguments={
-            "parameters": params,
-            "ring": states.cache,
-            "memory": states.memory,
-            "rest of the worlds": (states.latent, states.readout, states.step, states.key, states.status),
-            "actions": actions,
+            "parameters": whole[0],
+            "ring": world.cache,
+            "memory": world.memory,
+            "rest of the worlds": (world.latent, world.readout, world.step, world.key, world.status),
+            "policy": (whole[1:], playing.policy),
+            "episodes": (playing.key, playing.tick, playing.alive, playing.length, playing.status),
         },
         activations=0,
         gradients=0,
@@ -146,35 +155,17 @@ def rolling(experiment: ExperimentConfig, mesh: Mesh, worlds: int, ticks: int = 
         device_flops=flops,
         rows=worlds,
         ticks=ticks,
-        layers=LayersConfig(unroll=False),
+        layers=layers,
     )
 
 
 def rolling_tensor(experiment: ExperimentConfig, topology: Topology) -> int:
     """Returns by how many ways devices must share a world, so that parameters take at most half of their memory."""
     params = jax.eval_shape(experiment.network.init, _key())
-    half = usable_memory(topology.peaks.name, topology.devices[0]) / 2
+    half = topology.usable / 2
     whole = sum(map(_size, jax.tree.leaves(params)))
     heads = experiment.dynamics.heads
     return next((ways for ways in (1, 2, 4, 8, 16) if heads % ways == 0 and whole / ways <= half), 1)
-
-
-def batch_shapes(experiment: ExperimentConfig, rows: int, window: int) -> dict[str, jax.ShapeDtypeStruct]:
-    """Returns the arrays of a batch of the dynamics' training, named as in `Episode`."""
-    config, spec = experiment.dynamics, experiment.recording.source.spec
-    shapes: dict[str, tuple[tuple[int, ...], Any]] = {
-        "latents": ((config.tokens, config.channels), jnp.float16),
-        "actions": ((), jnp.int32),
-        "rewards": ((), jnp.float32),
-        "terminals": ((), jnp.bool_),
-    }
-    if spec.entity is not None:
-        shapes["entities"] = ((spec.entity.capacity, len(spec.entity.fields)), jnp.float32)
-        shapes["entity_mask"] = ((spec.entity.capacity,), jnp.bool_)
-    if config.map is not None:
-        shapes["drafts"] = ((config.tokens, config.draft_channels), jnp.float16)
-        shapes["motion"] = ((2,), jnp.float32)
-    return {name: jax.ShapeDtypeStruct((rows, window, *shape), dtype) for name, (shape, dtype) in shapes.items()}
 
 
 def bytes_on_device(tree: Any) -> int:
@@ -202,20 +193,19 @@ class _Costs:
     between: int
 
 
-def _kept(experiment: ExperimentConfig, costs: _Costs, mesh: Mesh) -> int:
+def _kept(slots: int, costs: _Costs, mesh: Mesh) -> int:
     """Returns what devices that share a batch's rows keep of all of it, each of them."""
     with rules.on(mesh):
         ways = rules.ways("tokens kept")
-    slots = experiment.dynamics.coarse + experiment.dynamics.registers
     return costs.kept - costs.between + costs.between // (ways if slots % ways == 0 else 1)
 
 
 @functools.cache
-def _costs(experiment: ExperimentConfig, config: TrainConfig) -> _Costs:
-    init, loss = _parts(experiment)
-    params = jax.eval_shape(init, _key())
+def _costs(experiment: ExperimentConfig, config: TrainConfig, stage: Name) -> _Costs:
+    planned = planned_stage(experiment, stage)
+    loss, params = planned.loss, jax.eval_shape(planned.init, _key())
     optimizer = config.optimizer.build(config.steps)
-    batch, twice = (batch_shapes(experiment, times * config.batch, config.window) for times in (1, 2))
+    batch, twice = (planned.batch_shapes(times * config.batch, config.window) for times in (1, 2))
 
     def flops(layers: LayersConfig) -> int:
         with layered(dataclasses.replace(layers, unroll=False)):
@@ -234,9 +224,9 @@ def _costs(experiment: ExperimentConfig, config: TrainConfig) -> _Costs:
 
     # What is kept of parameters does not grow with the batch, so it falls out of the difference.
     grown = [(one.shape, _size(other) - _size(one)) for one, other in zip(kept(batch), kept(twice), strict=True)]
-    stream = (experiment.dynamics.coarse + experiment.dynamics.registers, experiment.dynamics.features)
-    # `[layer, row, tick, token, feature]`: a stack keeps its stream in parts only where it computes layers again.
-    between = [size for shape, size in grown if len(shape) == 5 and shape[-2:] == stream]
+    # `[layer, row, tick, token, feature]`, or with frames in one row: a stack keeps its stream in parts only where it
+    # computes layers again.
+    between = [size for shape, size in grown if len(shape) > 3 and shape[-2:] == planned.stream]
     return _Costs(
         model=flops(LayersConfig()),
         device=flops(config.layers),
@@ -252,19 +242,6 @@ def _key() -> Any:
     return jax.eval_shape(lambda: jax.random.key(0))
 
 
-def _parts(experiment: ExperimentConfig) -> tuple[Callable[[PRNGKey], Params], Loss]:
-    """Returns what draws the parameters of the dynamics, and its loss."""
-    spec = experiment.recording.source.spec
-
-    def init(key: PRNGKey) -> Params:
-        return dynamics.init(experiment.dynamics, key)
-
-    def loss(params: Params, batch: Any, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
-        return dynamics_loss(experiment.dynamics, experiment.dynamics_loss, spec, params, batch, key)
-
-    return init, loss
-
-
 def _size(leaf: Any) -> int:
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         leaf = jax.eval_shape(jax.random.key_data, leaf)
@@ -273,3 +250,8 @@ def _size(leaf: Any) -> int:
 
 def _with(tree: Any, shardings: Any) -> Any:
     return jax.tree.map(lambda x, where: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where), tree, shardings)
+
+
+def _laid(tree: Any, where: Any) -> Any:
+    """Returns shapes that know where they lie: each as a pytree of shardings says, or all of them at one place."""
+    return _with(tree, jax.tree.map(lambda _: where, tree) if isinstance(where, NamedSharding) else where)

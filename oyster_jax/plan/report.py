@@ -45,11 +45,13 @@ def described(compiled: Compiled, roofline: Roofline, topology: Topology, price:
     program = compiled.program
     found: dict[str, Any] = {
         "program": program.name,
+        "stage": program.stage,
         "verdict": verdict(compiled),
         "fits": compiled.fits,
         "mesh": dict(program.mesh.shape),
         "rows": program.rows,
         "ticks": program.ticks,
+        "devices_a_chip": topology.peaks.devices,
         "bytes_a_device": dict(compiled.memory),
         "needed": compiled.needed,
         "usable": compiled.usable,
@@ -82,11 +84,11 @@ def report(
       name: of the experiment.
       command: the command line.
     """
-    peaks = dataclasses.asdict(topology.peaks)
+    about = {"name": topology.name, "slices": topology.slices, "chips": topology.chips, "usable": topology.usable}
     return {
         "schema_version": SCHEMA_VERSION,
         "experiment": name,
-        "topology": {"name": topology.name, "slices": topology.slices, "chips": topology.chips, "peaks": peaks},
+        "topology": about | {"peaks": dataclasses.asdict(topology.peaks)},
         "programs": list(programs),
         "sweep": [
             described(one.compiled, one.roofline, topology) | {"known": one.candidate.known} for one in tried
@@ -107,7 +109,12 @@ def tables(found: dict[str, Any]) -> list[Table]:
     """Returns what is known of one program as tables: title, columns, rows."""
     memory = [(name, f"{size / 2**30:.3f}") for name, size in found["bytes_a_device"].items()]
     memory.append(("all", f"{found['needed'] / 2**30:.3f} of {found['usable'] / 2**30:.2f}"))
-    listed: list[Table] = [("memory of a device", ("what", "GiB"), memory)]
+    heading = "memory of a device"
+    if (devices := found["devices_a_chip"]) > 1:
+        heading += f", of which a chip has {devices}"
+        chip = (devices * found[name] / 2**30 for name in ("needed", "usable"))
+        memory.append(("all of a chip", "{:.3f} of {:.2f}".format(*chip)))
+    listed: list[Table] = [(heading, ("what", "GiB"), memory)]
     if found["exchanges"]:
         rows = [
             (
@@ -125,6 +132,25 @@ def tables(found: dict[str, Any]) -> list[Table]:
         least = [(part, f"{1e3 * line[part]:,.2f}") for part in ("compute", "memory", "interconnect", "network")]
         listed.append(("milliseconds, at the least", ("part", "ms"), least))
     return listed
+
+
+def title(found: dict[str, Any]) -> str:
+    """Returns what one program is called: `train (dynamics)`, or `rollout`."""
+    return found["program"] if found["stage"] is None else f"{found['program']} ({found['stage']})"
+
+
+def peaks_table(topology: dict[str, Any]) -> Table:
+    """Returns what a chip can do at most, with which the roofline reckons, from a report's `topology`."""
+    peaks = topology["peaks"]
+    rows = [
+        ("bfloat16", f"{peaks['flops'] / 1e12:,.0f} TFLOP/s"),
+        ("HBM", f"{peaks['memory'] / 1e9:,.0f} GB/s"),
+        ("all links within a slice, one direction", f"{peaks['interconnect'] / 1e9:,.0f} GB/s"),
+        ("network to other slices", f"{peaks['network'] / 1e9:,.1f} GB/s"),
+        ("devices", f"{peaks['devices']}"),
+        ("HBM that programs may use of a device", f"{topology['usable'] / 2**30:.2f} GiB"),
+    ]
+    return f"peaks of a chip of {peaks['name']}", ("what", "at most"), rows
 
 
 def sentences(found: dict[str, Any]) -> list[str]:
@@ -159,27 +185,28 @@ def sweep_table(swept: Sequence[dict[str, Any]]) -> Table:
 def _page(report: dict[str, Any]) -> str:
     topology = report["topology"]
     label = f"{topology['slices']} × {topology['name']}" if topology["slices"] > 1 else topology["name"]
-    title = html.escape(f"{report['experiment']} on {label}")
-    parts = [f"<h1>{title}</h1>", f'<p class="dim">{html.escape(report["command"])}</p>']
+    heading = html.escape(f"{report['experiment']} on {label}")
+    parts = [f"<h1>{heading}</h1>", f'<p class="dim">{html.escape(report["command"])}</p>']
     for found in report["programs"]:
-        parts.append(f"<h2>{html.escape(found['program'])}</h2>")
+        parts.append(f"<h2>{html.escape(title(found))}</h2>")
         parts += [f"<p>{html.escape(sentence)}</p>" for sentence in sentences(found)]
         parts += [_html(table) for table in tables(found)]
     if report["sweep"]:
         parts += ["<h2>sweep</h2>", _html(sweep_table(report["sweep"]))]
+    parts.append(_html(peaks_table(topology)))
     source = topology["peaks"]["source"]
     parts.append(f'<footer>Peaks: <a href="{source}">{source}</a>. All figures are in {REPORT}.</footer>')
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title} – Oyster</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{heading} – Oyster</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         + "\n".join(parts)
         + "\n</body>\n</html>\n"
     )
 
 
 def _html(table: Table) -> str:
-    title, columns, rows = table
+    heading, columns, rows = table
     head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
     body = "".join("<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in row) + "</tr>" for row in rows)
-    return f'<h3>{html.escape(title)}</h3><div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
+    return f'<h3>{html.escape(heading)}</h3><div class="scroll"><table><tr>{head}</tr>{body}</table></div>'

@@ -1,7 +1,7 @@
 """Trying meshes and batches: which of them fit, and which promises most frames a second."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from oyster_jax.parallel.mesh import MeshConfig, batch_ways
 from oyster_jax.plan.compiling import SAFE, Compiled, compiled
@@ -9,7 +9,7 @@ from oyster_jax.plan.errors import PlanError
 from oyster_jax.plan.predicted import predicted
 from oyster_jax.plan.programs import Program, bytes_on_device, training
 from oyster_jax.plan.roofline import Roofline, roofline
-from oyster_jax.plan.topology import Topology, usable_memory
+from oyster_jax.plan.topology import Topology
 from oyster_jax.train.experiment import ExperimentConfig
 
 #: Windows that each group of devices gets: a multiple of four, of which one learns larger steps.
@@ -59,7 +59,6 @@ def candidates(experiment: ExperimentConfig, topology: Topology) -> list[Candida
     Raises:
       PlanError: none may fit.
     """
-    usable = usable_memory(topology.peaks.name, topology.devices[0])
     within = len(topology.devices) // topology.slices
     found = []
     for mesh in _meshes(within, topology.slices, experiment.dynamics.heads):
@@ -69,7 +68,7 @@ def candidates(experiment: ExperimentConfig, topology: Topology) -> list[Candida
             config = dataclasses.replace(experiment.dynamics_training, batch=batch)
             program = training(experiment, config, built)
             state = sum(map(bytes_on_device, program.arguments.values()))
-            known = (state + program.gradients + program.activations) / usable
+            known = (state + program.gradients + program.activations) / topology.usable
             if known <= _KNOWN:
                 sent = sum(predicted(program, experiment).values()) / rows
                 found.append(Candidate(mesh=mesh, batch=batch, known=known, exchanged=sent, program=program))
@@ -81,29 +80,34 @@ def candidates(experiment: ExperimentConfig, topology: Topology) -> list[Candida
     return sorted(found, key=lambda candidate: candidate.exchanged)
 
 
+def try_out(candidate: Candidate, topology: Topology) -> Tried:
+    """Compiles a candidate."""
+    found = compiled(candidate.program, topology)
+    return Tried(candidate=candidate, compiled=found, roofline=roofline(found, topology.peaks, topology.chips))
+
+
 def sweep(
-    experiment: ExperimentConfig, topology: Topology, tries: int, told: Callable[[Tried], None]
+    waiting: Sequence[Candidate], trying: Callable[[Candidate], Tried], tries: int, told: Callable[[Tried], None]
 ) -> tuple[list[Tried], list[Candidate]]:
-    """Compiles the most promising candidates.
+    """Tries the most promising candidates.
 
     Args:
-      experiment: what is trained.
-      topology: where.
-      tries: how many are compiled; more, up to twice as many, while none has fitted.
+      waiting: the most promising first.
+      trying: tries one, as `try_out` does.
+      tries: how many are tried; more, up to twice as many, while none has fitted.
       told: of each as it is compiled.
 
     Returns:
-      What was compiled, the best first, and the candidates that were not.
+      What was tried, the best first, and the candidates that were not.
     """
-    waiting = candidates(experiment, topology)
+    waiting = list(waiting)
     tried: list[Tried] = []
     while waiting and (len(tried) < tries or (len(tried) < 2 * tries and tried[0].order[0])):
         candidate = waiting.pop(0)
-        found = compiled(candidate.program, topology)
-        one = Tried(candidate=candidate, compiled=found, roofline=roofline(found, topology.peaks, topology.chips))
+        one = trying(candidate)
         told(one)
         tried = sorted([*tried, one], key=lambda one: one.order)
-        if found.share > 1:
+        if one.compiled.share > 1:
             # What needs more of everything does not fit either.
             waiting = [other for other in waiting if other.known < candidate.known]
     return tried, waiting

@@ -28,12 +28,14 @@ class Topology:
       slices: how many there are.
       peaks: what one chip can do.
       devices: of all slices.
+      usable: bytes of HBM that programs may use on one device, as the compiler itself says.
     """
 
     name: str
     slices: int
     peaks: Peaks
     devices: Sequence[Any]
+    usable: int
 
     @property
     def chips(self) -> int:
@@ -90,11 +92,14 @@ def topology(name: str, slices: int = 1) -> Topology:
         raise PlanError(
             f"The TPU compiler does not know the topology '{name}' ({reason}); give one such as {_NAMES}."
         ) from error
-    return Topology(name=name, slices=slices, peaks=PEAKS[kind], devices=tuple(found.devices))
+    devices = tuple(found.devices)
+    return Topology(
+        name=name, slices=slices, peaks=PEAKS[kind], devices=devices, usable=_usable_memory(kind, devices[0])
+    )
 
 
 @functools.cache
-def usable_memory(kind: str, device: Any) -> int:
+def _usable_memory(kind: str, device: Any) -> int:
     """Returns how many bytes of HBM programs may use on one device, as the compiler itself says.
 
     Args:

@@ -95,6 +95,16 @@ def structured_loss(
     return loss + read + weights.structure.agreement * apart, figures
 
 
+def tokenizer_loss(
+    config: TokenizerConfig, weights: TokenizerLossConfig, params: Params, batch: Batch, key: PRNGKey
+) -> tuple[Array, dict[str, Array]]:
+    """Returns the loss of a batch of windows `[batch, ticks, …]`, whose frames count each by itself, and its parts."""
+    flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in batch.items()}
+    if config.structure is None:
+        return reconstruction_loss(config, weights, params, flat["frames"], key)
+    return structured_loss(config, weights, params, moments_of(flat), key)
+
+
 def tokenizer_stage(
     config: TokenizerConfig,
     weights: TokenizerLossConfig,
@@ -115,10 +125,7 @@ def tokenizer_stage(
         )
 
     def loss(params: Params, batch: Batch, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
-        flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in batch.items()}
-        if config.structure is None:
-            return reconstruction_loss(config, weights, params, flat["frames"], key)
-        return structured_loss(config, weights, params, moments_of(flat), key)
+        return tokenizer_loss(config, weights, params, batch, key)
 
     drawn = {"length": training.window, "batch": training.batch, "seed": seed, "arrays": arrays}
 

@@ -34,6 +34,7 @@ def generate_rollouts(
     states: bool = True,
     block: int = GenerateConfig.block,
     span: int = GenerateConfig.span,
+    tensor: int = GenerateConfig.tensor,
     devices: Sequence[Any] | None = None,
     progress: Progress | None = None,
 ) -> EpisodeDataset:
@@ -55,6 +56,7 @@ def generate_rollouts(
       states: keep the states in which episodes began.
       block: episodes that a device plays at once and that share a file; last bits may depend on it.
       span: ticks that share a file.
+      tensor: devices that share a block and cut the parameters among them, for worlds that are too large for one.
       devices: to compute on; all of this process unless given.
       progress: called with the frames so far and those of them that were there before.
 
@@ -65,11 +67,12 @@ def generate_rollouts(
       WorldError: there is no such world.
       GenerateError: the request cannot be met, or the folder holds something else.
       DatasetError: the prompts cannot be read.
+      MeshError: the devices do not come out even.
     """
     loaded = world if isinstance(world, World) else load(world)
     starts, split = _starts(loaded, prompts, context, moments, seed)
     kept = Kept(frames=not latents, latents=latents, beyond=beyond)
-    size = {"episodes": episodes, "ticks": ticks, "block": block, "span": span}
+    size = {"episodes": episodes, "ticks": ticks, "block": block, "span": span, "tensor": tensor}
     config = GenerateConfig(**size, seed=seed, kept=kept, states=states)
     acting, origin = make_policy(policy, loaded.spec.action), origin_of(loaded, split)
     whole = (loaded.model, loaded.params, acting, starts, config, origin)

@@ -33,15 +33,26 @@ def test_a_plan_says_what_fits_and_what_is_exchanged(tmp_path):
     found = json.loads((tmp_path / "found" / "plan.json").read_text())
     assert found["topology"]["chips"] == 4
     train, rollout = found["programs"]
-    assert train["program"], rollout["program"] == ("train", "rollout")
+    assert (train["program"], rollout["program"]) == ("train", "rollout")
     assert train["mesh"] == {"slice": 1, "data": 1, "fsdp": 4, "tensor": 1}
     assert train["needed"] == sum(train["bytes_a_device"].values()) < 0.9 * train["usable"]
     assert train["usable"] == pytest.approx(15.75 * 2**30, rel=0.01)
     assert {one["axes"] for one in train["exchanges"]} == {"fsdp"}
     assert rollout["exchanges"] == []
     assert 0 < train["roofline"]["utilization"] < 1
-    assert "<h2>train</h2>" in (tmp_path / "found" / "plan.html").read_text()
+    assert "<h2>train (dynamics)</h2>" in (tmp_path / "found" / "plan.html").read_text()
     assert (tmp_path / "found" / "train.executable").stat().st_size > 1000
+
+
+@compiler
+def test_the_tokenizer_can_be_planned_too(tmp_path):
+    options = ("--only", "train", "--stage", "tokenizer", "--effort", "O0", "--price", 1, "--out", "found")
+    done = plan(TINY, "--topology", "v5e:1x1", *options, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (train,) = json.loads((tmp_path / "found" / "plan.json").read_text())["programs"]
+    assert (train["program"], train["stage"], train["rows"]) == ("train", "tokenizer", 16)
+    assert train["cost"]["steps"] == 100
+    assert "train (tokenizer)" in done.stdout
 
 
 @compiler
@@ -72,6 +83,7 @@ def test_slices_talk_over_the_network(tmp_path):
         (("--topology", "v5e-16"), "There is no topology 'v5e-16'; give one such as v5e:4x4"),
         (("--topology", "v5e:2x2", "--slices", 0), "There is at least one slice, but 0 were asked for."),
         (("--topology", "v5e:2x2", "--sweep", "--only", "rollout"), "leave --only rollout out"),
+        (("--topology", "v5e:2x2", "--sweep", "--stage", "tokenizer"), "leave --stage out, or --sweep"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(options, sentence, tmp_path):

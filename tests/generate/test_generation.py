@@ -94,6 +94,7 @@ def test_what_is_complete_is_not_computed_again(run, whole, monkeypatch):
         ({"ticks": 41}, "ticks 40 → 41"),
         ({"policy": "random"}, "policy"),
         ({"latents": True}, "kept"),
+        ({"tensor": 2}, "tensor"),
     ],
 )
 def test_another_request_is_refused(run, whole, changes, named):

@@ -1,10 +1,14 @@
 """Worlds on many devices: bit for bit what one device does with as many of them at a time, and what `pmap` does."""
 
+import functools
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from oyster_jax.parallel.mesh import MeshError
+from oyster_jax.parallel.batch import sharded
+from oyster_jax.parallel.mesh import MeshConfig, MeshError
 from oyster_jax.parallel.pmap import pmapped
 from tests.parallel.devices import on_eight_devices
 
@@ -84,6 +88,37 @@ def test_devices_that_share_a_world_cut_its_layers(found):
     assert found["frames"] == [16, 5, 16, 16, 3]
     # Sums are split; latents lie in (-1, 1).
     assert 0 < found["tensor"] < 1e-4
+
+
+def later(params, state, action):
+    """A state as large as before, and something to see of it."""
+    state = jnp.sin(state + params) * action
+    return state, state.sum()
+
+
+def on_one_device(**options):
+    return sharded(later, MeshConfig().build(jax.devices()[:1]), **options)
+
+
+@pytest.mark.parametrize("many", [on_one_device, functools.partial(pmapped, later, jax.local_devices()[:1])])
+def test_states_are_used_up_where_they_are_given_up(many):
+    state, action = jnp.ones((4, 256)), jnp.arange(4.0)
+    kept = many()(jnp.float32(1), state, action)
+    assert not state.is_deleted()
+    given = many(donate=(0,))(jnp.float32(1), state, action)
+    assert state.is_deleted()
+    assert not action.is_deleted()
+    for one, other in zip(kept, given, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_rollout_that_gives_up_its_state_holds_it_once():
+    given = (jnp.float32(1), jnp.ones((4, 256)), jnp.arange(4.0))
+    shared = [
+        on_one_device(donate=donate).lower(*given).compile().memory_analysis().alias_size_in_bytes
+        for donate in ((), (0,))
+    ]
+    assert shared == [0, given[1].nbytes]
 
 
 def test_worlds_come_out_even():

@@ -1,0 +1,112 @@
+"""Which meshes are tried, which is the best, and when a search ends."""
+
+import pytest
+
+from oyster_jax.parallel.mesh import MeshConfig
+from oyster_jax.plan.roofline import roofline
+from oyster_jax.plan.sweep import Candidate, Tried, sweep
+from tests.parallel.devices import on_devices
+from tests.plan.results import program, result, slices
+
+
+def candidate(rows, *, known=0.3):
+    of = program(rows=rows, fsdp=4, model_flops=10**15, device_flops=10**15)
+    return Candidate(mesh=MeshConfig(fsdp=4), batch=rows, known=known, exchanged=1e9 / rows, program=of)
+
+
+def trying(gib):
+    """Tries candidates, which need so many GiB by their rows; all take as long, so more rows are more frames."""
+
+    def tried(one):
+        found = result(one.program, parameters=gib[one.batch])
+        topology = slices()
+        return Tried(candidate=one, compiled=found, roofline=roofline(found, topology.peaks, topology.chips))
+
+    return tried
+
+
+def rows(tried):
+    return [one.candidate.batch for one in tried]
+
+
+def swept(gib, tries, **known):
+    told = []
+    waiting = [candidate(batch, known=known.get(f"of_{batch}", 0.3)) for batch in gib]
+    tried, left = sweep(waiting, trying(gib), tries, told.append)
+    assert len(waiting) == len(gib), "what was given is left as it is"
+    return rows(tried), [one.batch for one in left], rows(told)
+
+
+def test_the_fastest_that_is_safe_is_the_best():
+    """Of 16 GiB 15 are a little too much to be safe, and what does not fit is last however fast it would be."""
+    best, left, told = swept({16: 8, 64: 15, 32: 12, 128: 20}, tries=4)
+    assert best == [32, 16, 128, 64]
+    assert told == [16, 64, 32, 128]
+    assert left == []
+
+
+def test_no_more_are_tried_than_asked_for():
+    assert swept({16: 8, 32: 8, 64: 8}, tries=2) == ([32, 16], [64], [16, 32])
+
+
+def test_the_search_goes_on_while_nothing_fits_but_not_for_ever():
+    gib = {16: 15, 32: 15, 64: 15, 128: 8, 256: 8}
+    assert swept(gib, tries=2)[2] == [16, 32, 64, 128]
+    assert swept(gib, tries=1)[2] == [16, 32]
+
+
+def test_what_needs_more_than_what_was_too_large_is_not_tried():
+    known = {"of_32": 0.4, "of_16": 0.5, "of_64": 0.3}
+    best, left, told = swept({32: 20, 16: 8, 64: 8}, tries=3, **known)
+    assert (best, left, told) == ([64, 32], [], [32, 64])
+
+
+@pytest.fixture(scope="module")
+def found():
+    """What may fit of a tiny world on two devices, and what does on two that have too little memory."""
+    return on_devices(
+        2,
+        """
+        import dataclasses
+        from oyster_jax.plan.errors import PlanError
+        from oyster_jax.plan.sweep import candidates
+        from tests.plan.results import slices
+        from tests.plan.tiny_world import get_config
+
+        topology = dataclasses.replace(slices("v5e:1x2", chips=2), devices=tuple(jax.devices()))
+        all_of_them = candidates(get_config(), topology)
+        few = dataclasses.replace(topology, usable=round(sorted(one.known for one in all_of_them)[4] * topology.usable))
+        # A share of 0.6 is let through.
+        few = dataclasses.replace(few, usable=round(few.usable / 0.6 * 1.0001))
+        try:
+            said = candidates(get_config(), dataclasses.replace(topology, usable=1000))
+        except PlanError as error:
+            said = str(error)
+        found = {
+            "all": [[one.mesh.fsdp, one.mesh.tensor, one.batch, one.known, one.exchanged] for one in all_of_them],
+            "few": [[one.mesh.fsdp, one.mesh.tensor, one.batch] for one in candidates(get_config(), few)],
+            "none": said,
+        }
+        """,
+    )
+
+
+def test_meshes_of_all_shapes_and_batches_are_candidates(found):
+    tried = {tuple(one[:3]) for one in found["all"]}
+    # Four, eight and sixteen windows for each group of devices; a world with two heads is cut two ways at most.
+    assert tried == {
+        (fsdp, tensor, times * 2 // tensor) for fsdp, tensor in ((1, 1), (2, 1), (1, 2)) for times in (4, 8, 16)
+    }
+
+
+def test_those_that_exchange_least_for_a_window_come_first(found):
+    sent = [one[4] for one in found["all"]]
+    assert sent == sorted(sent)
+    # Two copies exchange gradients alone, once for all windows.
+    assert found["all"][0][:3] == [1, 1, 32]
+
+
+def test_what_takes_too_much_is_left_out(found):
+    known = sorted(found["all"], key=lambda one: one[3])
+    assert sorted(found["few"]) == sorted(one[:3] for one in known[:5])
+    assert found["none"].startswith("State and activations of tiny take more than 60 % of the memory on every mesh of")
