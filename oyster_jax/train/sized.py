@@ -49,7 +49,11 @@ def sized(
     """
     tokenizer, dynamics = preset(size, frame)
     optimizer = OptimizerConfig(learning_rate=learning_rate, warmup=max(50, steps // 50))
-    dynamics_training = TrainConfig(steps=steps, batch=batch, window=window, optimizer=optimizer, layers=layers)
+    dynamics_training = TrainConfig(
+        steps=steps, batch=batch, window=window, optimizer=optimizer, layers=layers,
+        # As many tokens go through the model at once as those of frames of 64 pixels.
+        accumulate=dynamics.tokens // preset(size)[1].tokens,
+    )  # fmt: skip
     return ExperimentConfig(
         name=f"{size}_{frame}",
         seed=0,
