@@ -12,8 +12,9 @@ from tests.parallel.devices import on_devices
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """A program that uses its state up, saved by a process that compiled it itself: of one that comes out of the cache
-    of compiled programs, a processor's compiler saves a part only.
+    """A program that uses its state up, saved by a process that compiled it itself.
+
+    Of one out of the cache of compiled programs, JAX saves for a processor only a part.
     """
     folder = tmp_path_factory.mktemp("saved")
     found = on_devices(
