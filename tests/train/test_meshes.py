@@ -55,7 +55,7 @@ def losses(run: Path) -> dict[int, float]:
 def assert_alike(found: dict[int, float], expected: dict[int, float]) -> None:
     """The data and the noise are the same; sums are made in another order."""
     assert sorted(found) == sorted(expected) == list(range(1, STEPS + 1))
-    np.testing.assert_allclose([found[step] for step in expected], list(expected.values()), rtol=2e-3)
+    np.testing.assert_allclose([found[step] for step in expected], list(expected.values()), rtol=1e-4)
 
 
 @pytest.fixture(scope="module")
