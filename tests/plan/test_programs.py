@@ -135,7 +135,8 @@ def test_worlds_of_all_devices_count():
         """
     )
     one, eight = found
-    assert eight == [one[0], one[1] / 4, one[2]]
+    # What parameters need before they are used, each device that has them does for itself.
+    assert eight == [pytest.approx(one[0], rel=1e-3), one[1] / 4, one[2]]
 
 
 def test_a_mesh_divides_what_it_cuts():
