@@ -51,6 +51,8 @@ class DynamicsConfig:
       posterior: the head says how sure it is of each feature of the next latent, and what the noisy one tells is
         weighed against that; see `posterior_mean`. Without it the head hardly looks at the noisy one.
       fine_head: width of a head that works on the latent's own tokens; see `FineHead`. The other works on the trunk's.
+      fine_current: whether that head is shown the newest latent, too, so that the trunk need not say again what the
+        frame before shows at each place.
       registers: tokens without a place.
       window: ticks that time attention sees, the present one included.
       memory_heads: independent associative memories a group; none switches the memory off.
@@ -74,6 +76,7 @@ class DynamicsConfig:
     head_depth: int = 2
     posterior: bool = False
     fine_head: int = 0
+    fine_current: bool = False
     registers: int = 4
     window: int = 16
     memory_heads: int = 4
@@ -244,13 +247,15 @@ class Dynamics(nnx.Module):
         signal: Array,
         size: Array,
         draft: Float[Array, "*batch tokens features"] | None = None,
+        current: Latents | None = None,
     ) -> Latents:
         """Predicts the clean next latent from a noisy one at level `signal`, for a step of `size`.
 
-        With a map, `draft` is what it shows of the next frame (see `spatial_map.draft`), by default nothing.
+        With a map, `draft` is what it shows of the next frame (see `spatial_map.draft`), by default nothing. A fine
+        head is shown the newest latent too, `current`, which it takes to be all zero by default.
         """
         if self.fine is not None:
-            return self.fine(features[..., : self.config.coarse, :], noisy, signal, size, draft, self.dtype)
+            return self.fine(features[..., : self.config.coarse, :], noisy, signal, size, draft, current, self.dtype)
         if self.spread is not None:
             # The trunk's residual stream has grown tens of times as large as what is added here.
             features = rms_norm(features)
@@ -319,8 +324,9 @@ def _camera(config: DynamicsConfig, rngs: nnx.Rngs) -> Camera:
 def _fine_head(config: DynamicsConfig, draft: int, rngs: nnx.Rngs) -> FineHead:
     grid = (config.tokens // config.columns, config.columns)
     return FineHead(
-        grid, config.channels, config.merge, config.features, config.fine_head, config.head_depth, draft, rngs=rngs
-    )
+        grid, config.channels, config.merge, config.features, config.fine_head, config.head_depth, draft,
+        current=config.fine_current, rngs=rngs,
+    )  # fmt: skip
 
 
 def empty_history(config: DynamicsConfig) -> tuple[Array, Array | None]:

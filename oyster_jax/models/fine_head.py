@@ -32,17 +32,19 @@ class FineHead(nnx.Module):
       width: of this head.
       depth: layers of it.
       draft: features of one token of a draft, 0 without a map.
+      current: whether it is shown the newest latent, too.
       rngs: of the parameters.
     """
 
     def __init__(
         self, grid: Sequence[int], channels: int, merge: int, trunk: int, width: int, depth: int, draft: int,
-        *, rngs: nnx.Rngs,
+        *, current: bool, rngs: nnx.Rngs,
     ):  # fmt: skip
         self.columns, self.merge = grid[1], merge
         self.features = Dense(trunk, merge**2 * width, rngs=rngs)
         self.place = nnx.Param(0.02 * jax.random.normal(rngs.params(), (grid[0] * grid[1], width)))
         self.noisy = Dense(channels, width, rngs=rngs)
+        self.current = Dense(channels, width, rngs=rngs) if current else None
         self.draft = Dense(draft, width, rngs=rngs, bias=True) if draft else None
         self.signal_level = LevelEmbedding(width, rngs=rngs)
         self.step_size = LevelEmbedding(width, rngs=rngs)
@@ -57,6 +59,7 @@ class FineHead(nnx.Module):
         signal: Float[Array, "*batch"],
         size: Float[Array, "*batch"],
         draft: Float[Array, "*batch tokens features"] | None,
+        current: Latents | None,
         dtype: jnp.dtype,
     ) -> Latents:
         """Predicts the clean latent at level `signal`, for a step of `size`; see `Dynamics.denoise`."""
@@ -64,6 +67,8 @@ class FineHead(nnx.Module):
         x = self.features(rms_norm(features).astype(dtype)).astype(jnp.float32)
         x = split_tokens(x, self.merge, self.columns // self.merge)
         x = x + lifted(self.place[...], x.ndim) + self.noisy(noisy.astype(dtype)).astype(jnp.float32)
+        if current is not None and self.current is not None:
+            x = x + self.current(current.astype(dtype)).astype(jnp.float32)
         if draft is not None and self.draft is not None:
             x = x + self.draft(draft.astype(dtype)).astype(jnp.float32)
         x = x + (self.signal_level(signal) + self.step_size(size))[..., None, :]

@@ -250,7 +250,7 @@ class WorldNetwork:
         # Worlds of frames and actions alone are described, and known by their digest, as before there was any other.
         if self.tokenizer.structure is None:
             del data["tokenizer"]["structure"]
-        for name in ("events", "posterior", "fine_head"):
+        for name in ("events", "posterior", "fine_head", "fine_current"):
             if not data["dynamics"][name]:
                 del data["dynamics"][name]
         return data
@@ -308,7 +308,11 @@ class WorldNetwork:
         noise_level, shown = jnp.float32(self.sampler.history_noise), state.cache.get("frame")
         features, felt, covered = self._felt(model, state, shown, spatial_map.TOUCH, action, noise_level)
         draft = self.draft(params, felt)
-        return lambda noisy, signal, size: model.denoise(features, noisy, signal, size, draft), felt, covered
+
+        def denoise(noisy: Array, signal: Array, size: Array) -> Array:
+            return model.denoise(features, noisy, signal, size, draft, state.latent)
+
+        return denoise, felt, covered
 
     def _felt(
         self,

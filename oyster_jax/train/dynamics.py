@@ -108,7 +108,8 @@ def dynamics_loss(
 
     def denoise(choose: Choose) -> Denoise:
         given, draft = choose(features[:, :-1]), None if drafts is None else choose(drafts)
-        return lambda noisy, signal, size: model.denoise(given, noisy, signal, size, draft)
+        current = choose(history[:, :-1])
+        return lambda noisy, signal, size: model.denoise(given, noisy, signal, size, draft, current)
 
     counts = None if weights.emphasis is None else emphasis(weights.emphasis, spec, batch)
     forcing = jnp.mean(known * shortcut_loss(weights.objective, denoise, latents[:, 1:], keys["forcing"], counts))

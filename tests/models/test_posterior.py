@@ -55,9 +55,22 @@ def test_a_new_head_already_listens_to_what_is_nearly_clean() -> None:
     features = 50 * jax.random.normal(jax.random.key(3), (TINY.coarse + TINY.registers, TINY.features))
     clean = jax.random.normal(jax.random.key(4), (TINY.tokens, TINY.channels))
     errors = []
-    for changes in ({}, {"fine_head": 32}, {"posterior": False}):
+    for changes in ({}, {"fine_head": 32}, {"fine_head": 32, "fine_current": True}, {"posterior": False}):
         config = dataclasses.replace(TINY, **changes)
         model = dynamics.bind(config, dynamics.init(config, jax.random.key(5)))
-        said = model.denoise(features, 0.9 * clean, jnp.float32(0.9), jnp.float32(0.1))
+        said = model.denoise(features, 0.9 * clean, jnp.float32(0.9), jnp.float32(0.1), current=clean)
         errors.append(float(jnp.mean(jnp.square(said - clean))))
-    assert max(errors[:2]) < 0.02 < errors[2]
+    assert max(errors[:3]) < 0.02 < errors[3]
+
+
+def test_only_a_head_that_is_shown_the_newest_latent_depends_on_it() -> None:
+    features = jax.random.normal(jax.random.key(3), (TINY.coarse + TINY.registers, TINY.features))
+    noisy, current = jax.random.normal(jax.random.key(4), (2, TINY.tokens, TINY.channels))
+    for shown in (True, False):
+        config = dataclasses.replace(TINY, fine_head=32, fine_current=shown)
+        params = dynamics.init(config, jax.random.key(5))
+        # A new head says nothing yet.
+        params["fine"]["mean"]["kernel"] = jnp.ones_like(params["fine"]["mean"]["kernel"])
+        model = dynamics.bind(config, params)
+        said = [model.denoise(features, noisy, jnp.float32(0), jnp.float32(0.1), current=x) for x in (None, current)]
+        assert bool((said[0] != said[1]).any()) == shown
