@@ -1,6 +1,7 @@
 """The roofline, and what a run costs, worked out by hand."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.plan.results import GIB, exchange, program, result, slices
 
 def of_training(topology, **changes):
     """Four windows a device on 2 × 2: 400 TFLOP in all, 200 of them the model's; 2 GB along fsdp, 40 MB over slices."""
-    figures = {"model_flops": 200e12, "device_flops": 400e12} | changes
+    figures: dict[str, Any] = {"model_flops": 200e12, "device_flops": 400e12} | changes
     trained = program(rows=32, slice=2, data=2, fsdp=2, **figures)
     sent = [exchange("fsdp", 1.5e9), exchange("data+fsdp", 0.5e9), exchange("slice", 3e7), exchange("slice+data", 1e7)]
     memory = {"parameters": 1, "optimizer": 2, "activations": 3, "working_memory": 4, "batch": 1}
