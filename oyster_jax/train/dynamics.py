@@ -1,7 +1,7 @@
 """The dynamics stage: learns what comes next from cached latents and actions."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -105,12 +105,7 @@ def dynamics_loss(
     x = model.tokens(history, previous, actions, level, motion, still, events)
     features = model.features_of_sequence(x, _window(config, weights, keys["ring"]))
     drafts = batch["drafts"][:, 1:].astype(jnp.float32) if config.map else None
-
-    def denoise(choose: Choose) -> Denoise:
-        given, draft = choose(features[:, :-1]), None if drafts is None else choose(drafts)
-        current = choose(history[:, :-1])
-        return lambda noisy, signal, size: model.denoise(given, noisy, signal, size, draft, current)
-
+    denoise = _denoisers(model, features[:, :-1], history[:, :-1], drafts)
     counts = None if weights.emphasis is None else emphasis(weights.emphasis, spec, batch)
     forcing = jnp.mean(known * shortcut_loss(weights.objective, denoise, latents[:, 1:], keys["forcing"], counts))
     dream = dream_loss(model, weights.objective, latents, keys["dream"])
@@ -122,6 +117,16 @@ def dynamics_loss(
         parts["motion"] = motion_loss(read, batch["motion"], COARSE if next_motion is None else FINE)
         loss = loss + weights.motion * parts["motion"]
     return loss, parts
+
+
+def _denoisers(model: Dynamics, features: Array, current: Latents, drafts: Array | None) -> Callable[[Choose], Denoise]:
+    """Returns what gives the denoiser of chosen windows, all ticks at once; see `Dynamics.denoise`."""
+
+    def denoise(choose: Choose) -> Denoise:
+        given, seen, draft = choose(features), choose(current), None if drafts is None else choose(drafts)
+        return lambda noisy, signal, size: model.denoise(given, noisy, signal, size, draft, seen)
+
+    return denoise
 
 
 def with_previous(latents: Float[Array, "batch ticks tokens channels"]) -> tuple[Array, Array]:
