@@ -1,5 +1,7 @@
 """A world small enough for every test: 16×16 frames, CoinRun's actions, a few thousand parameters, float32."""
 
+import dataclasses
+
 import jax
 
 from oyster_jax.core.spec import ActionSpec, FrameSpec, WorldSpec
@@ -46,6 +48,17 @@ def tiny_params(seed: int = 0) -> Params:
     """Returns parameters under which nothing is zero, so that every part of the tiny model shows in its output."""
     params = tiny_model().init(jax.random.key(seed))
     return noisy(params, jax.random.key(seed + 1))
+
+
+def tiny_without_map(*, steps: int = 2) -> tuple[WorldNetwork, Params]:
+    """Returns the tiny model and its parameters without a map.
+
+    A map tells seen pixels from unseen ones, so that a last bit may come to be seen.
+    """
+    model, params = tiny_model(steps=steps), tiny_params()
+    model = dataclasses.replace(model, dynamics=dataclasses.replace(model.dynamics, map=None))
+    mapped = ("motion", "embed_motion", "embed_draft")
+    return model, {**params, "dynamics": {k: v for k, v in params["dynamics"].items() if k not in mapped}}
 
 
 def noisy(params: Params, key: PRNGKey, scale: float = 0.1) -> Params:

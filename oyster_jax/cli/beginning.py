@@ -138,20 +138,23 @@ def _shown(world: "World", frame: "np.ndarray", seed: int) -> "WorldState":
 def _frame(world: "World", path: Path) -> "np.ndarray":
     """Returns the middle of a picture in the size of a world's frames."""
     from oyster_jax.data.errors import DatasetError
-    from oyster_jax.data.pictures import fitted
+    from oyster_jax.data.pictures import fitted_file
 
     height, width, _ = world.spec.frame.shape
     try:
-        return fitted(_bytes(path), height, width)
+        return fitted_file(path, height, width)
     except DatasetError as error:
-        raise UsageError(f"{path}: {error}") from error
+        raise UsageError(str(error)) from error
 
 
 def _bytes(path: Path) -> bytes:
+    from oyster_jax.data.errors import DatasetError
+    from oyster_jax.data.pictures import picture_bytes
+
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror or error}); give a PNG, JPEG or WebP.") from error
+        return picture_bytes(path)
+    except DatasetError as error:
+        raise UsageError(str(error)) from error
 
 
 def _kind(path: Path) -> str:

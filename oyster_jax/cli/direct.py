@@ -75,17 +75,12 @@ def _session(world: "World", story: "Story", folder: Path) -> "Session":
 def _beginning(world: "World", story: "Story") -> dict[str, Any]:
     """Returns how the session of a story begins, as `World.session` takes it."""
     from oyster_jax.cli.beginning import Beginning
-    from oyster_jax.worlds.moments import read_moments
-    from oyster_jax.worlds.registry import find
+    from oyster_jax.worlds.cut import recorded
 
-    if story.begin is None:
-        files = {name: Path(file) for name in ("image", "entities") if (file := getattr(story, name)) is not None}
-        return Beginning(prompt=story.prompt, **files).options(world, story.seed)
-    moments = read_moments(find(story.world))
-    if story.begin not in moments:
-        known = ", ".join(moments) or "none"
-        raise UsageError(f"{story.world} comes with no moment '{story.begin}'; it has {known}.")
-    return {"prompt": (moments[story.begin].frames, moments[story.begin].actions)}
+    if story.begin is not None:
+        return {"prompt": recorded(world, story.begin)}
+    files = {name: Path(file) for name in ("image", "entities") if (file := getattr(story, name)) is not None}
+    return Beginning(prompt=story.prompt, **files).options(world, story.seed)
 
 
 def _check_same(config: Config) -> None:

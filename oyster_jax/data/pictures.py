@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
@@ -93,6 +94,31 @@ def fitted(data: bytes, height: int, width: int) -> UInt8[np.ndarray, "height wi
             return np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS))
     except (OSError, SyntaxError, ValueError) as error:
         raise DatasetError("This is no picture in PNG, JPEG or WebP that can be read; bring another file.") from error
+
+
+def fitted_file(path: Path, height: int, width: int) -> UInt8[np.ndarray, "height width 3"]:
+    """Returns the middle of the picture in a file as a frame; see `fitted`.
+
+    Raises:
+      DatasetError: the file cannot be read, or is no picture.
+    """
+    data = picture_bytes(path)
+    try:
+        return fitted(data, height, width)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from error
+
+
+def picture_bytes(path: Path) -> bytes:
+    """Returns what somebody's file holds that should be a picture.
+
+    Raises:
+      DatasetError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror or error}); give a PNG, JPEG or WebP.") from error
 
 
 def decoded(data: bytes) -> UInt8[np.ndarray, "height width 3"]:

@@ -127,9 +127,7 @@ def _recorded(layout: StructureConfig, entities: np.ndarray, mask: np.ndarray) -
 
 def _laid(layout: StructureConfig, types: Array) -> np.ndarray:
     """Returns bool `[windows, ticks, rows, columns, types]`, where an entity other than the agent stands."""
-    rows, columns = layout.tiles
-    laid = np.asarray(types).reshape(*types.shape[:2], *layout.grid, layout.types)
-    return laid[:, :, :rows, :columns, 1:] > 0.5
+    return layout.on_tiles(np.asarray(types))[..., 1:] > 0.5
 
 
 def _spread(there: np.ndarray) -> np.ndarray:

@@ -156,7 +156,7 @@ def _true(model: WorldNetwork, read: dict[str, np.ndarray]) -> dict[str, np.ndar
 def _sights(model: WorldNetwork, said: dict[str, np.ndarray], moment: int) -> list[Sight]:
     grid = model.tokenizer.structure
     assert grid is not None
-    types = (said["types"][moment] > 0.5).reshape(-1, *grid.grid, grid.types)[:, : grid.tiles[0], : grid.tiles[1]]
+    types = grid.on_tiles(said["types"][moment] > 0.5)
     parts = zip(said["tiles"][moment], types, said["quantities"][moment], strict=True)
     return [Sight(tiles=tiles, types=there, quantities=counted) for tiles, there, counted in parts]
 

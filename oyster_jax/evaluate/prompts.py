@@ -208,7 +208,7 @@ def looked_at(config: TokenizerConfig, params: Params, moments: Moments, scenes:
     assert tiles is not None
     table, mask = np.zeros_like(moments.entities), np.zeros_like(moments.entity_mask)
     mask[:, 0] = True
-    types = read["types"].reshape(len(table), *grid.grid, -1)[:, : tiles.rows, : tiles.columns]
+    types = grid.on_tiles(read["types"])
     used = np.ones(len(table), int)
     for moment, row, column, kind in np.argwhere(types > _SURE):
         if kind and used[moment] < entity.capacity:

@@ -113,6 +113,11 @@ class StructureConfig:
             spots[row, place[0] * self.grid[1] + place[1]] = 1
         return spots
 
+    def on_tiles(self, array: Any) -> Any:
+        """Returns of `[*batch, tokens, features]` the tokens that are tiles, `[*batch, rows, columns, features]`."""
+        laid = array.reshape(*array.shape[:-2], *self.grid, array.shape[-1])
+        return laid[..., : self.tiles[0], : self.tiles[1], :]
+
     @property
     def tiled(self) -> np.ndarray:
         """Bool `[tokens]`, where there are tiles."""

@@ -119,8 +119,9 @@ def join(cluster: Cluster) -> None:
       ClusterError: the environment makes no sense, or this is no machine of a TPU pod, though it was said to be one.
     """
     _end_with_launcher()
-    pod = cluster.pod
-    cluster = cluster if cluster.given else found_in(os.environ)
+    if not cluster.given:
+        found = found_in(os.environ)
+        cluster = dataclasses.replace(found, pod=found.pod or cluster.pod)
     if cluster.processes == 1:
         return
     if cluster.given:
@@ -135,7 +136,7 @@ def join(cluster: Cluster) -> None:
             cluster_detection_method="deactivate",
             heartbeat_timeout_seconds=SILENCE,
         )
-    elif pod or cluster.pod:
+    elif cluster.pod:
         try:
             jax.distributed.initialize(heartbeat_timeout_seconds=SILENCE)
         except ValueError as error:  # JAX found no pod, so nobody whose address it could know

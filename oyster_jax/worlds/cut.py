@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from oyster_jax.data.errors import DatasetError
-from oyster_jax.data.pictures import fitted
+from oyster_jax.data.pictures import fitted_file
 from oyster_jax.worlds.beginning import opening
 from oyster_jax.worlds.errors import WorldError
 from oyster_jax.worlds.moments import read_moments
@@ -59,13 +59,9 @@ class Cut:
           WorldError: the world comes with no such moment, or the file cannot be read.
         """
         if self.begin is not None:
-            moments = {} if world.folder is None else read_moments(world.folder)
-            if self.begin not in moments:
-                known = ", ".join(moments) or "none"
-                raise WorldError(f"{world.name} comes with no moment '{self.begin}'; it has {known}.")
-            prompt = moments[self.begin].frames, moments[self.begin].actions
+            prompt = recorded(world, self.begin)
         elif self.image is not None:
-            prompt = _picture(world, Path(self.image)), ()
+            prompt: Any = _picture(world, Path(self.image)), ()
         else:
             prompt = self.prompt
         entities = read_structure(Path(self.entities)) if isinstance(self.entities, str) else self.entities
@@ -93,12 +89,22 @@ def asked(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: given[name] for name in ("seed", "sentence")} if "sentence" in given else given
 
 
+def recorded(world: World, name: str) -> tuple[Any, Any]:
+    """Returns frames and actions of a recorded moment that comes with a world.
+
+    Raises:
+      WorldError: none of that name does.
+    """
+    moments = {} if world.folder is None else read_moments(world.folder)
+    if name not in moments:
+        raise WorldError(f"{world.name} comes with no moment '{name}'; it has {', '.join(moments) or 'none'}.")
+    return moments[name].frames, moments[name].actions
+
+
 def _picture(world: World, path: Path) -> Any:
     """Returns the middle of a picture as a frame of a world, uint8 `[1, height, width, 3]`."""
     height, width, _ = world.spec.frame.shape
     try:
-        return fitted(path.read_bytes(), height, width)[None]
-    except OSError as error:
-        raise WorldError(f"{path} cannot be read ({error.strerror or error}); give a PNG, JPEG or WebP.") from error
+        return fitted_file(path, height, width)[None]
     except DatasetError as error:
-        raise WorldError(f"{path}: {error}") from error
+        raise WorldError(str(error)) from error

@@ -9,20 +9,15 @@ from tests.parallel.devices import on_eight_devices
 def found():
     return on_eight_devices(
         """
-        import dataclasses
         import numpy as np
         from oyster_jax.generate.devices import Blocks, of_blocks
         from oyster_jax.generate.episodes import Kept
         from oyster_jax.generate.policies import make_policy
         from oyster_jax.generate.starts import Dreams
-        from oyster_jax.testing import tiny_model, tiny_params
+        from oyster_jax.testing import tiny_without_map
         from oyster_jax.tree import tree_bytes
 
-        # Without a map, which tells seen pixels from unseen ones, so that a last bit may come to be seen.
-        model, params = tiny_model(steps=1), tiny_params()
-        model = dataclasses.replace(model, dynamics=dataclasses.replace(model.dynamics, map=None))
-        mapped = ("motion", "embed_motion", "embed_draft")
-        params = {**params, "dynamics": {k: v for k, v in params["dynamics"].items() if k not in mapped}}
+        model, params = tiny_without_map(steps=1)
         policy, kept = make_policy("sticky", model.spec.action), Kept(beyond=True, latents=True)
         indices = np.arange(8, dtype=np.int32).reshape(4, 2)
 

@@ -17,7 +17,6 @@ from tests.parallel.devices import on_eight_devices
 def found():
     return on_eight_devices(
         """
-        import dataclasses
         import functools
         import numpy as np
         from oyster_jax.core.rollout import rollout
@@ -25,13 +24,9 @@ def found():
         from oyster_jax.parallel.batch import over_worlds, sharded
         from oyster_jax.parallel.mesh import MeshConfig
         from oyster_jax.parallel.pmap import pmapped
-        from oyster_jax.testing import tiny_model, tiny_params
+        from oyster_jax.testing import tiny_without_map
 
-        # Without a map, which tells seen pixels from unseen ones, so that a last bit may come to be seen.
-        model, params = tiny_model(steps=1), tiny_params()
-        model = dataclasses.replace(model, dynamics=dataclasses.replace(model.dynamics, map=None))
-        mapped = ("motion", "embed_motion", "embed_draft")
-        params = {**params, "dynamics": {k: v for k, v in params["dynamics"].items() if k not in mapped}}
+        model, params = tiny_without_map(steps=1)
         keys = jax.random.split(jax.random.key(0), 16)
         actions = jax.random.randint(jax.random.key(1), (16, 5), 0, 15, "int32")
 
