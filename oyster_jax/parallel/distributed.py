@@ -139,7 +139,8 @@ def join(cluster: Cluster) -> None:
     elif cluster.pod:
         try:
             jax.distributed.initialize(heartbeat_timeout_seconds=SILENCE)
-        except ValueError as error:  # JAX found no pod, so nobody whose address it could know
+        # JAX found no pod, so nobody whose address it could know; or not the package by which it asks the host.
+        except (ValueError, ModuleNotFoundError) as error:
             raise ClusterError(
                 f"This machine knows of no TPU pod: {error} Install the extra tpu where it is one; elsewhere leave "
                 "--cluster.pod out, or give coordinator, processes and process."

@@ -87,6 +87,16 @@ def test_elsewhere_they_do_once_told_that_they_are_a_pod():
         assert found(told[:1], told=False) == ["[0, 1, 2]"]
 
 
+def test_without_the_package_that_asks_it_says_what_to_install():
+    unable = 'import sys; sys.modules["requests"] = None\n' + _JOIN
+    with host() as address:
+        told = environment(GCE_METADATA_IP=f"{address}/0")
+        command = [sys.executable, "-c", unable, "told"]
+        done = subprocess.run(command, env=told, capture_output=True, text=True, timeout=300, check=False)
+    assert "ClusterError" in done.stderr
+    assert "Install the extra tpu" in done.stderr
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere JAX knows of no TPU")
 def test_a_machine_of_no_pod_says_so():
     command = [sys.executable, "-m", "oyster_jax.cli.main", "train", "configs/coinrun_tiny.py", "--cluster.pod"]

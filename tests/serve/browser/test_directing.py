@@ -97,7 +97,7 @@ def test_a_story_is_told_act_by_act_and_ends_on_its_last_branch(game: Game, tmp_
     script.fill(STORY.replace("night falls", "hail"))
     tell.click()
     panel = game.page.get_by_role("region", name="Story")
-    expect(panel.get_by_role("status")).to_contain_text("Act 1 of the story, on 'main': The event holds no word")
+    expect(panel.get_by_role("status")).to_contain_text("Act 1 of the story, on 'main': 'hail' is refused (vocabulary)")
     (tmp_path / "told.toml").write_text(STORY)
     game.page.locator("#story-file").set_input_files(tmp_path / "told.toml")
     expect(script).to_have_value(STORY)
