@@ -4,7 +4,7 @@
     tools/plan_table --out plans --only base      # one size
     tools/plan_table --out plans --print          # compiles nothing
 
-Each cell is one `oyster plan … --only train` in a process of its own, whose memory is free again when it ends.
+Each cell is one `oyster plan … --sweep --only train` in a process of its own, whose memory is free again when it ends.
 """
 
 import dataclasses
@@ -22,29 +22,6 @@ ROOT = Path(__file__).resolve().parents[1]
 #: Chips of one slice.
 TOPOLOGIES = ("v5e:16x16", "v5p:4x4x8", "v6e:16x16", "tpu7x:4x4x4")
 
-#: Ways of `fsdp` and `tensor`, and windows a step, on one slice; two slices take twice as many windows. Reckoned
-#: and tried, not swept.
-CHOSEN: dict[str, dict[str, tuple[int, int, int]]] = {
-    "base": {
-        "v5e:16x16": (16, 1, 1024),
-        "v5p:4x4x8": (16, 1, 512),
-        "v6e:16x16": (16, 1, 1024),
-        "tpu7x:4x4x4": (16, 1, 512),
-    },
-    "large": {
-        "v5e:16x16": (64, 2, 512),
-        "v5p:4x4x8": (64, 1, 512),
-        "v6e:16x16": (64, 1, 1024),
-        "tpu7x:4x4x4": (64, 1, 512),
-    },
-    "xl": {
-        "v5e:16x16": (64, 4, 256),
-        "v5p:4x4x8": (128, 1, 512),
-        "v6e:16x16": (128, 2, 512),
-        "tpu7x:4x4x4": (128, 1, 512),
-    },
-}
-
 HEAD = (
     "| size | chips | mesh | windows | HBM | step takes at least | limited by | MFU at most |",
     "|---|---|---|---|---|---|---|---|",
@@ -53,7 +30,7 @@ HEAD = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One size on one topology, with the mesh and the batch that are planned."""
+    """One size on one topology, whose mesh and batch a sweep finds."""
 
     size: str
     topology: str
@@ -62,11 +39,9 @@ class Cell:
     @property
     def options(self) -> list[str]:
         """What `oyster plan` is asked."""
-        fsdp, tensor, windows = CHOSEN[self.size][self.topology]
         return [
-            f"configs/{self.size}.py",
-            *("--topology", self.topology, "--slices", str(self.slices), "--only", "train"),
-            *("--mesh.fsdp", str(fsdp), "--mesh.tensor", str(tensor), "--batch", str(self.slices * windows)),
+            *(f"configs/{self.size}.py", "--topology", self.topology, "--slices", str(self.slices)),
+            *("--only", "train", "--sweep"),
         ]
 
     @property
@@ -126,7 +101,7 @@ def _plan(config: Config, cell: Cell) -> None:
 
 
 def _found(folder: Path, cell: Cell) -> dict[str, Any] | None:
-    """Returns the plan of a cell that was made with its present mesh and batch, None where there is none."""
+    """Returns the plan of a cell, None where there is none."""
     path = folder / cell.folder / "plan.json"
     if not path.exists():
         return None

@@ -59,7 +59,7 @@ class Config:
     sweep: bool = False
     """Try meshes and batches for training, and plan with the best."""
     tries: Annotated[int, tyro.conf.arg(metavar="N")] = 4
-    """How many of them are compiled."""
+    """How many of them are compiled at most, once one fits."""
     effort: Literal["O0", "O1", "O2", "O3"] = "O1"
     """How hard the compiler tries: O0 is quickest, O3 is what a TPU gets."""
     price: float | None = None
@@ -126,7 +126,8 @@ def _plan(config: Config, experiment: "ExperimentConfig", topology: "Topology") 
     if config.sweep:
         trying = functools.partial(try_out, topology=topology)
         tried, left = sweep(candidates(experiment, topology), trying, config.tries, _told)
-        print(f"{len(tried)} meshes and batches compiled, {len(left)} left out; the best is planned with.")
+        why = "; none can promise more than the best" if tried[0].unsurpassed else ""
+        print(f"{len(tried)} meshes and batches compiled, {len(left)} left out{why}.")
         found.append(tried[0].compiled)
     found += [compiled(program, topology) for program in waiting]
     programs = []

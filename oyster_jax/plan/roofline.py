@@ -5,6 +5,7 @@ them at the same time. Real steps take longer; none takes less.
 """
 
 import dataclasses
+from collections.abc import Iterable
 
 from oyster_jax.plan.compiling import Compiled
 from oyster_jax.plan.peaks import Peaks
@@ -71,14 +72,29 @@ def roofline(compiled: Compiled, peaks: Peaks, chips: int) -> Roofline:
         moved = program.ticks * sum(memory.get(name, 0) for name in _EVERY_TICK) + memory.get("results", 0)
     else:
         moved = 2 * sum(memory.get(name, 0) for name in _TWICE)
-    across = sum(exchange.bytes for exchange in compiled.exchanges if "slice" in exchange.axes.split("+"))
-    within = sum(exchange.bytes for exchange in compiled.exchanges) - across
+    interconnect, network = exchanging(((exchange.axes, exchange.bytes) for exchange in compiled.exchanges), peaks)
     return Roofline(
         compute=program.device_flops / (peaks.flops * chips),
         memory=moved * peaks.devices / peaks.memory,
-        interconnect=within * peaks.devices / peaks.interconnect,
-        network=across * peaks.devices / peaks.network,
+        interconnect=interconnect,
+        network=network,
         frames=program.frames,
         model_flops=program.model_flops,
         peak_flops=peaks.flops * chips,
     )
+
+
+def exchanging(sent: Iterable[tuple[str, float]], peaks: Peaks) -> tuple[float, float]:
+    """Returns the seconds that exchanges take at the least: over the links within slices, and between slices.
+
+    Args:
+      sent: axes, named as in `Exchange`, and the bytes that a device sends along them.
+      peaks: of one chip.
+    """
+    within = across = 0.0
+    for axes, size in sent:
+        if "slice" in axes.split("+"):
+            across += size
+        else:
+            within += size
+    return within * peaks.devices / peaks.interconnect, across * peaks.devices / peaks.network

@@ -8,12 +8,15 @@ from oyster_jax.plan.compiling import SAFE, Compiled, compiled
 from oyster_jax.plan.errors import PlanError
 from oyster_jax.plan.predicted import predicted
 from oyster_jax.plan.programs import Program, bytes_on_device, training
-from oyster_jax.plan.roofline import Roofline, roofline
+from oyster_jax.plan.roofline import Roofline, exchanging, roofline
 from oyster_jax.plan.topology import Topology
 from oyster_jax.train.experiment import ExperimentConfig
 
 #: Windows that each group of devices gets: a multiple of four, of which one learns larger steps.
 ROWS = (4, 8, 16)
+
+#: Exchanges that take this share of the time that computing takes are taken to hide behind it.
+_HIDDEN = 0.5
 
 #: Share of the memory that what is known without the compiler may take; the compiler's working memory needs the rest.
 _KNOWN = 0.6
@@ -27,15 +30,24 @@ class Candidate:
       mesh: the mesh.
       batch: windows a step.
       known: share of a device's memory that state, gradients and activations take.
-      exchanged: bytes that a device sends for one window, as the sharding table says.
+      exchanging: seconds that exchanges take for each that computing takes, at the peaks, as the sharding table says.
       program: to be compiled.
     """
 
     mesh: MeshConfig
     batch: int
     known: float
-    exchanged: float
+    exchanging: float
     program: Program
+
+    @property
+    def order(self) -> tuple[float, int, int, float]:
+        """The most promising comes first when sorted by this.
+
+        Of those whose exchanges hide behind computing, that is the one that cuts layers least, and then the smallest
+        batch: neither makes a step faster.
+        """
+        return max(self.exchanging, _HIDDEN), self.mesh.tensor, self.batch, self.exchanging
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,9 +64,14 @@ class Tried:
         safe = self.compiled.fits and self.compiled.share <= SAFE
         return not safe, -self.roofline.frames_per_second
 
+    @property
+    def unsurpassed(self) -> bool:
+        """Whether no other can promise more: it fits, and what limits it is computing, which all have in common."""
+        return not self.order[0] and self.roofline.bound == "compute"
+
 
 def candidates(experiment: ExperimentConfig, topology: Topology) -> list[Candidate]:
-    """Returns the meshes and batches that may fit, those that exchange least for a window first.
+    """Returns the meshes and batches that may fit, the most promising first.
 
     Raises:
       PlanError: none may fit.
@@ -70,14 +87,15 @@ def candidates(experiment: ExperimentConfig, topology: Topology) -> list[Candida
             state = sum(map(bytes_on_device, program.arguments.values()))
             known = (state + program.gradients + program.activations) / topology.usable
             if known <= _KNOWN:
-                sent = sum(predicted(program, experiment).values()) / rows
-                found.append(Candidate(mesh=mesh, batch=batch, known=known, exchanged=sent, program=program))
+                computing = program.device_flops / (topology.peaks.flops * topology.chips)
+                exchanged = max(exchanging(predicted(program, experiment).items(), topology.peaks)) / computing
+                found.append(Candidate(mesh=mesh, batch=batch, known=known, exchanging=exchanged, program=program))
     if not found:
         raise PlanError(
             f"State and activations of {experiment.name} take more than {100 * _KNOWN:.0f} % of the memory on every "
             f"mesh of {topology.label}; take more chips, or chips with more memory."
         )
-    return sorted(found, key=lambda candidate: candidate.exchanged)
+    return sorted(found, key=lambda candidate: candidate.order)
 
 
 def try_out(candidate: Candidate, topology: Topology) -> Tried:
@@ -94,7 +112,7 @@ def sweep(
     Args:
       waiting: the most promising first.
       trying: tries one, as `try_out` does.
-      tries: how many are tried; more, up to twice as many, while none has fitted.
+      tries: how many are tried; more, up to twice as many, while none has fitted, and fewer once none can be better.
       told: of each as it is compiled.
 
     Returns:
@@ -107,6 +125,8 @@ def sweep(
         one = trying(candidate)
         told(one)
         tried = sorted([*tried, one], key=lambda one: one.order)
+        if tried[0].unsurpassed:
+            break
         if one.compiled.share > 1:
             # What needs more of everything does not fit either.
             waiting = [other for other in waiting if other.known < candidate.known]

@@ -119,7 +119,8 @@ def test_a_sweep_compiles_what_promises_most_and_ranks_it(tmp_path):
     done = plan(TINY, "--topology", "v5e:2x2", *options, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "found" / "plan.json").read_text())
-    best, other = found["sweep"]
-    assert best["roofline"]["frames_per_second"] >= other["roofline"]["frames_per_second"]
-    assert found["programs"][0]["mesh"] == best["mesh"]
-    assert "2 meshes and batches compiled" in done.stdout
+    frames = [one["roofline"]["frames_per_second"] for one in found["sweep"]]
+    assert 1 <= len(frames) <= 2
+    assert frames == sorted(frames, reverse=True)
+    assert found["programs"][0]["mesh"] == found["sweep"][0]["mesh"]
+    assert f"{len(frames)} meshes and batches compiled" in done.stdout

@@ -35,7 +35,7 @@ def of(compiled, price=None):
 def tried(rows, **gib):
     trained = program(rows=rows, data=2, fsdp=2, model_flops=10**15, device_flops=10**15)
     found = result(trained, **gib)
-    chosen = Candidate(mesh=MeshConfig(fsdp=2), batch=rows, known=0.25, exchanged=1.0, program=trained)
+    chosen = Candidate(mesh=MeshConfig(fsdp=2), batch=rows, known=0.25, exchanging=1.0, program=trained)
     return Tried(candidate=chosen, compiled=found, roofline=roofline(found, TOPOLOGY.peaks, TOPOLOGY.chips))
 
 

@@ -6,19 +6,22 @@ from oyster_jax.parallel.mesh import MeshConfig
 from oyster_jax.plan.roofline import roofline
 from oyster_jax.plan.sweep import Candidate, Tried, sweep
 from tests.parallel.devices import on_devices
-from tests.plan.results import program, result, slices
+from tests.plan.results import exchange, program, result, slices
+
+#: Bytes that take longer to send than a step to compute.
+MUCH = 1e12
 
 
 def candidate(rows, *, known=0.3):
     of = program(rows=rows, fsdp=4, model_flops=10**15, device_flops=10**15)
-    return Candidate(mesh=MeshConfig(fsdp=4), batch=rows, known=known, exchanged=1e9 / rows, program=of)
+    return Candidate(mesh=MeshConfig(fsdp=4), batch=rows, known=known, exchanging=1.0, program=of)
 
 
-def trying(gib):
+def trying(gib, sent):
     """Tries candidates, which need so many GiB by their rows; all take as long, so more rows are more frames."""
 
     def tried(one):
-        found = result(one.program, parameters=gib[one.batch])
+        found = result(one.program, exchanges=[exchange("fsdp", sent)], parameters=gib[one.batch])
         topology = slices()
         return Tried(candidate=one, compiled=found, roofline=roofline(found, topology.peaks, topology.chips))
 
@@ -29,10 +32,10 @@ def rows(tried):
     return [one.candidate.batch for one in tried]
 
 
-def swept(gib, tries, **known):
+def swept(gib, tries, sent=MUCH, **known):
     told = []
     waiting = [candidate(batch, known=known.get(f"of_{batch}", 0.3)) for batch in gib]
-    tried, left = sweep(waiting, trying(gib), tries, told.append)
+    tried, left = sweep(waiting, trying(gib, sent), tries, told.append)
     assert len(waiting) == len(gib), "what was given is left as it is"
     return rows(tried), [one.batch for one in left], rows(told)
 
@@ -61,6 +64,28 @@ def test_what_needs_more_than_what_was_too_large_is_not_tried():
     assert (best, left, told) == ([64, 32], [], [32, 64])
 
 
+def test_the_search_ends_with_one_that_is_safe_and_limited_by_computing_alone():
+    """Of 16 GiB 15 are a little too much to be safe; what all compute alike no mesh makes faster."""
+    assert swept({16: 15, 32: 8, 64: 8}, tries=3, sent=0) == ([32, 16], [64], [16, 32])
+
+
+@pytest.mark.parametrize(
+    ("exchanging", "tensor", "batch"), [(0.9, 1, 16), (0.4, 1, 64), (0.2, 1, 64), (0.1, 1, 128), (0.1, 2, 16)]
+)
+def test_candidates_are_ordered_by_what_hides_then_by_cut_layers_then_by_batch(exchanging, tensor, batch):
+    ordered = [(0.2, 1, 64), (0.4, 1, 64), (0.1, 1, 128), (0.1, 2, 16), (0.9, 1, 16)]
+    of = program(rows=batch, model_flops=1, device_flops=1)
+
+    def order(exchanging, tensor, batch):
+        mesh = MeshConfig(tensor=tensor)
+        return Candidate(mesh=mesh, batch=batch, known=0.3, exchanging=exchanging, program=of).order
+
+    place = ordered.index((exchanging, tensor, batch))
+    own = order(exchanging, tensor, batch)
+    assert all(order(*other) < own for other in ordered[:place])
+    assert all(order(*other) > own for other in ordered[place + 1 :])
+
+
 @pytest.fixture(scope="module")
 def found():
     """What may fit of a tiny world on two devices, and what does on two that have too little memory."""
@@ -83,7 +108,7 @@ def found():
         except PlanError as error:
             said = str(error)
         found = {
-            "all": [[one.mesh.fsdp, one.mesh.tensor, one.batch, one.known, one.exchanged] for one in all_of_them],
+            "all": [[one.mesh.fsdp, one.mesh.tensor, one.batch, one.known, one.exchanging] for one in all_of_them],
             "few": [[one.mesh.fsdp, one.mesh.tensor, one.batch] for one in candidates(get_config(), few)],
             "none": said,
         }
@@ -99,11 +124,12 @@ def test_meshes_of_all_shapes_and_batches_are_candidates(found):
     }
 
 
-def test_those_that_exchange_least_for_a_window_come_first(found):
-    sent = [one[4] for one in found["all"]]
-    assert sent == sorted(sent)
+def test_exchanges_are_weighed_against_what_is_computed(found):
+    weighed = {tuple(one[:3]): one[4] for one in found["all"]}
     # Two copies exchange gradients alone, once for all windows.
-    assert found["all"][0][:3] == [1, 1, 32]
+    assert weighed[1, 1, 32] == min(weighed.values())
+    assert weighed[1, 1, 8] == pytest.approx(4 * weighed[1, 1, 32], rel=0.2)
+    assert found["all"][0] == min(found["all"], key=lambda one: (max(one[4], 0.5), one[1], one[2], one[4]))
 
 
 def test_what_takes_too_much_is_left_out(found):

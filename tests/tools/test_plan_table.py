@@ -1,6 +1,7 @@
 """`tools/plan_table`: every size on every topology."""
 
 import importlib
+import json
 import sys
 from pathlib import Path
 
@@ -26,10 +27,18 @@ def test_what_is_not_planned_yet_is_said_to_be_so(tool, tmp_path, capsys):
     assert rows[1].startswith("| base | 2 × v5e:16x16 | not planned |")
 
 
-def test_every_chosen_mesh_uses_all_chips_and_shares_the_windows_evenly(tool):
-    for chosen in tool.CHOSEN.values():
-        assert tuple(chosen) == tool.TOPOLOGIES
-        for topology, (fsdp, tensor, windows) in chosen.items():
-            devices = {"v5e:16x16": 256, "v6e:16x16": 256}.get(topology, 128)
-            assert devices % (fsdp * tensor) == 0
-            assert windows % (4 * devices // tensor) == 0
+def test_what_is_planned_is_a_row(tool, tmp_path, capsys):
+    """A plan as `oyster plan` writes it, of which the table takes these."""
+    train = {
+        "mesh": {"slice": 2, "data": 4, "fsdp": 32, "tensor": 1}, "rows": 1024, "share": 0.25, "usable": 2**34, "fits": True,
+        "roofline": {"seconds": 1.2345, "bound": "compute", "utilization": 0.786},
+    }  # fmt: skip
+    cell = tool.Cell(size="large", topology="v5p:4x4x8", slices=2)
+    (tmp_path / cell.folder).mkdir()
+    written = {"programs": [train], "command": f"oyster plan {' '.join(cell.options)} --out somewhere"}
+    (tmp_path / cell.folder / "plan.json").write_text(json.dumps(written))
+    assert tool.main(tool.Config(out=tmp_path, only=("large",), slices=(2,), print=True)) == 1, "others are not planned"
+    rows = capsys.readouterr().out.splitlines()[2:]
+    planned = "slice 2 × data 4 × fsdp 32 | 1,024 | 25 % of 16.0 GiB | 1,234 ms | compute | 79 %"
+    assert f"| large | 2 × v5p:4x4x8 | {planned} |" in rows
+    assert sum("not planned" in row for row in rows) == 3
