@@ -30,7 +30,8 @@ def test_what_is_not_planned_yet_is_said_to_be_so(tool, tmp_path, capsys):
 def test_what_is_planned_is_a_row(tool, tmp_path, capsys):
     """A plan as `oyster plan` writes it, of which the table takes these."""
     train = {
-        "mesh": {"slice": 2, "data": 4, "fsdp": 32, "tensor": 1}, "rows": 1024, "share": 0.25, "usable": 2**34, "fits": True,
+        "mesh": {"slice": 2, "data": 4, "fsdp": 32, "tensor": 1}, "rows": 1024,
+        "share": 0.25, "usable": 2**34, "fits": True,
         "roofline": {"seconds": 1.2345, "bound": "compute", "utilization": 0.786},
     }  # fmt: skip
     cell = tool.Cell(size="large", topology="v5p:4x4x8", slices=2)
