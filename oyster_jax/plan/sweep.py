@@ -19,7 +19,7 @@ ROWS = (4, 8, 16)
 _HIDDEN = 0.5
 
 #: Share of the memory that what is known without the compiler may take; the compiler's working memory needs the rest.
-_KNOWN = 0.6
+_KNOWN = 0.4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,10 +44,10 @@ class Candidate:
     def order(self) -> tuple[float, int, int, float]:
         """The most promising comes first when sorted by this.
 
-        Of those whose exchanges hide behind computing, that is the one that cuts layers least, and then the smallest
-        batch: neither makes a step faster.
+        Of those whose exchanges hide behind computing, that is the one that cuts layers least, then the smallest batch:
+        neither makes a step faster; then the one that leaves most memory.
         """
-        return max(self.exchanging, _HIDDEN), self.mesh.tensor, self.batch, self.exchanging
+        return max(self.exchanging, _HIDDEN), self.mesh.tensor, self.batch, self.known
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -70,20 +70,22 @@ def test_the_search_ends_with_one_that_is_safe_and_limited_by_computing_alone():
 
 
 @pytest.mark.parametrize(
-    ("exchanging", "tensor", "batch"), [(0.9, 1, 16), (0.4, 1, 64), (0.2, 1, 64), (0.1, 1, 128), (0.1, 2, 16)]
+    ("before", "after"),
+    [
+        ((0.4, 1, 64, 0.1), (0.2, 1, 64, 0.2)),
+        ((0.4, 1, 64, 0.2), (0.1, 1, 128, 0.1)),
+        ((0.4, 1, 128, 0.2), (0.1, 2, 16, 0.1)),
+        ((0.4, 2, 128, 0.2), (0.9, 1, 16, 0.1)),
+    ],
+    ids=["most memory left", "smallest batch", "layers cut least", "exchanges that hide"],
 )
-def test_candidates_are_ordered_by_what_hides_then_by_cut_layers_then_by_batch(exchanging, tensor, batch):
-    ordered = [(0.2, 1, 64), (0.4, 1, 64), (0.1, 1, 128), (0.1, 2, 16), (0.9, 1, 16)]
-    of = program(rows=batch, model_flops=1, device_flops=1)
-
-    def order(exchanging, tensor, batch):
+def test_what_is_tried_first(before, after):
+    def order(exchanging, tensor, batch, known):
+        of = program(rows=batch, model_flops=1, device_flops=1)
         mesh = MeshConfig(tensor=tensor)
-        return Candidate(mesh=mesh, batch=batch, known=0.3, exchanging=exchanging, program=of).order
+        return Candidate(mesh=mesh, batch=batch, known=known, exchanging=exchanging, program=of).order
 
-    place = ordered.index((exchanging, tensor, batch))
-    own = order(exchanging, tensor, batch)
-    assert all(order(*other) < own for other in ordered[:place])
-    assert all(order(*other) > own for other in ordered[place + 1 :])
+    assert order(*before) < order(*after)
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +103,8 @@ def found():
         topology = dataclasses.replace(slices("v5e:1x2", chips=2), devices=tuple(jax.devices()))
         all_of_them = candidates(get_config(), topology)
         few = dataclasses.replace(topology, usable=round(sorted(one.known for one in all_of_them)[4] * topology.usable))
-        # A share of 0.6 is let through.
-        few = dataclasses.replace(few, usable=round(few.usable / 0.6 * 1.0001))
+        # A share of 0.4 is let through.
+        few = dataclasses.replace(few, usable=round(few.usable / 0.4 * 1.0001))
         try:
             said = candidates(get_config(), dataclasses.replace(topology, usable=1000))
         except PlanError as error:
@@ -129,10 +131,10 @@ def test_exchanges_are_weighed_against_what_is_computed(found):
     # Two copies exchange gradients alone, once for all windows.
     assert weighed[1, 1, 32] == min(weighed.values())
     assert weighed[1, 1, 8] == pytest.approx(4 * weighed[1, 1, 32], rel=0.2)
-    assert found["all"][0] == min(found["all"], key=lambda one: (max(one[4], 0.5), one[1], one[2], one[4]))
+    assert found["all"][0] == min(found["all"], key=lambda one: (max(one[4], 0.5), one[1], one[2], one[3]))
 
 
 def test_what_takes_too_much_is_left_out(found):
     known = sorted(found["all"], key=lambda one: one[3])
     assert sorted(found["few"]) == sorted(one[:3] for one in known[:5])
-    assert found["none"].startswith("State and activations of tiny take more than 60 % of the memory on every mesh of")
+    assert found["none"].startswith("State and activations of tiny take more than 40 % of the memory on every mesh of")
