@@ -113,11 +113,18 @@ class EntitySpec:
       capacity: rows of the table.
       fields: names of the float32 columns, units in their documentation (positions in tiles, velocities in tiles/tick).
       types: what the numbers in the column `type` mean, where the recording says so.
+      usual: type, field and value of what a thing of that type has when it comes; 0 unless given. For those who
+        describe things: specifications that differ in it alone are equal.
     """
 
     capacity: int
     fields: tuple[str, ...]
     types: tuple[str, ...] = ()
+    usual: tuple[tuple[str, str, float], ...] = dataclasses.field(default=(), compare=False)
+
+    def usual_value(self, kind: str, field: str) -> float:
+        """Returns what a thing of a type has in a field when it comes."""
+        return next((value for name, own, value in self.usual if (name, own) == (kind, field)), 0.0)
 
     def column(self, field: str) -> int:
         """Returns the column that holds `field`.
@@ -235,8 +242,9 @@ class WorldSpec:
         """Returns a JSON-ready dict; `from_json` is its inverse."""
         data = dataclasses.asdict(self)
         # What a world has not is left out, so that descriptions read as they did before there was such a thing.
-        if self.entity is not None and not self.entity.types:
-            del data["entity"]["types"]
+        for name in ("types", "usual"):
+            if self.entity is not None and not getattr(self.entity, name):
+                del data["entity"][name]
         return {name: value for name, value in data.items() if name not in _LATER or value is not None}
 
     @classmethod

@@ -18,6 +18,7 @@ from oyster_jax.data.errors import DatasetError
 from oyster_jax.evaluate.batch import begin, window_keys
 from oyster_jax.evaluate.chunks import Progress, padded_chunks
 from oyster_jax.evaluate.windows import check_dataset, choose_windows, read_windows
+from oyster_jax.models.sketch import Sketch
 from oyster_jax.models.structure import Cells, StructureConfig
 from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.typing import Array, Params
@@ -139,28 +140,24 @@ def _tried(
     """Returns for each moment whether what was meant is so at once, and later, and the share of what else changed."""
     grid = model.tokenizer.structure
     assert grid is not None
-    parts = {name: np.array(getattr(known, name)) for name in ("kinds", "types", "attributes", "levels")}
-    touched = np.zeros(parts["kinds"].shape[:2], bool)
+    touched = np.zeros((len(changes), grid.tokens), bool)
+    wanted = []
     for index, change in enumerate(changes):
-        if change is None:
-            continue
-        row = parts[change.part][index, change.token]
-        if change.part != "types":
-            row[:] = 0
-        row[change.number] = float(change.there)
-        # What is nobody's goes with whom it belonged to, as in `worlds.edit`.
-        parts["attributes"][index, change.token] *= parts["types"][index, change.token].any()
-        touched[index, change.token] = True
-    wanted = dataclasses.replace(known, **{name: jnp.asarray(part) for name, part in parts.items()})
-    edited, later, alone = jax.device_get(_lived(model, params, states, wanted, jnp.asarray(touched)))
+        wanted.append(_changed(Sketch(model.spec, grid, _row(known, index)), change))
+        if change is not None:
+            touched[index, change.token] = True
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *wanted)
+    edited, later, alone = jax.device_get(_lived(model, params, states, stacked, jnp.asarray(touched)))
     rows = []
     for index, change in enumerate(changes):
         if change is None:
             rows.append((False, False, 0.0))
             continue
         near = _neighbours(grid, change.token) if change.part == "types" and change.there else [change.token]
-        told = {name: np.asarray(getattr(later, name))[index] for name in parts}
-        left = {name: np.asarray(getattr(alone, name))[index] for name in parts}
+        told, left = (
+            {name: np.asarray(getattr(cells, name))[index] for name in ("kinds", "types", "levels")}
+            for cells in (later, alone)
+        )
         now = bool(np.asarray(getattr(edited, change.part))[index, change.token, change.number]) == change.there
         then = bool(told[change.part][near, change.number].any()) == change.there
         different = (told["kinds"] != left["kinds"]).any(axis=1) | (told["types"] != left["types"]).any(axis=1)
@@ -168,6 +165,21 @@ def _tried(
         different[_neighbours(grid, change.token)] = False
         rows.append((now, then, float(different.sum() / grid.tiled.sum())))
     return rows
+
+
+def _changed(sketch: Sketch, change: Change | None) -> Cells:
+    if change is None:
+        return sketch.cells()
+    match change.part:
+        case "kinds":
+            sketch.tile(change.token, change.number)
+        case "levels":
+            sketch.level(change.token, change.number)
+        case _ if change.there:
+            sketch.put(change.token, change.number, sketch.usual(change.number))
+        case _:
+            sketch.take(change.token, change.number)
+    return sketch.cells()
 
 
 def _neighbours(grid: StructureConfig, token: int) -> list[int]:

@@ -31,6 +31,8 @@ class SamplerConfig:
       expected: with one step, predict the expected latent instead of drawing one.
       dream_steps: denoising steps of the first frame of a world that begins from nothing.
       history_noise: the noise level that the trunk is told its own latents have.
+      event_guidance: how far the trunk's features are led beyond what an event makes of them, away from what they are
+        without it (as classifier-free guidance leads what is predicted, arXiv 2207.12598); 1 is no further.
       finest: steps of the finest grid that the head was trained on.
     """
 
@@ -38,6 +40,7 @@ class SamplerConfig:
     expected: bool = True
     dream_steps: int = 8
     history_noise: float = 0.0
+    event_guidance: float = 1.0
     finest: int = 8
 
     def __post_init__(self) -> None:
@@ -48,6 +51,8 @@ class SamplerConfig:
                     f"The sampler's {name} must divide the {self.finest} steps the head was trained on, but was "
                     f"{count}; choose a power of two up to that."
                 )
+        if not self.event_guidance >= 1:
+            raise ValueError(f"Events are guided by a factor from 1 on, but it was {self.event_guidance:g}.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,6 +85,8 @@ class WorldNetwork:
         for name, (one, other) in expected.items():
             if one != other:
                 raise ValueError(f"The parts of this world disagree on its {name}: {one} against {other}.")
+        if self.sampler.event_guidance != 1 and not self.dynamics.events:
+            raise ValueError("Nothing can be made to happen in this world; its sampler guides no events.")
 
     def init(self, key: PRNGKey) -> Params:
         """Draws fresh parameters."""
@@ -152,7 +159,8 @@ class WorldNetwork:
         """Returns the state with those tokens of its newest latent exchanged that are touched, and nothing else.
 
         The new ones are those of the whole structure without a frame: so the encoder was trained, which never saw
-        moments of which half the frame was hidden. What the ring remembers stays, for the newest latent is not in it.
+        moments of which half the frame was hidden. They stand in the latent before, too, since the trunk soon gives up
+        what was not there a tick ago. What the ring remembers stays, for the newest latent is not in it.
 
         Args:
           params: of the world.
@@ -161,6 +169,8 @@ class WorldNetwork:
           touched: the tokens at which it differs from what the state tells.
         """
         latent = tokenizer.bind(self.tokenizer, params["tokenizer"]).encoder.imagined(known)
+        previous = jnp.where(touched[:, None], latent, state.cache["previous"])
+        state = state.replace(cache=state.cache | {"previous": previous})
         return self.with_latent(params, state, jnp.where(touched[:, None], latent, state.latent))
 
     def advance(self, params: Params, state: WorldState, action: Action) -> WorldState:
@@ -253,6 +263,8 @@ class WorldNetwork:
         for name in ("events", "posterior", "fine_head", "fine_current"):
             if not data["dynamics"][name]:
                 del data["dynamics"][name]
+        if self.sampler.event_guidance == 1:
+            del data["sampler"]["event_guidance"]
         return data
 
     @classmethod
@@ -307,6 +319,14 @@ class WorldNetwork:
         model = dynamics.bind(self.dynamics, params["dynamics"])
         noise_level, shown = jnp.float32(self.sampler.history_noise), state.cache.get("frame")
         features, felt, covered = self._felt(model, state, shown, spatial_map.TOUCH, action, noise_level)
+        if (guidance := self.sampler.event_guidance) != 1:
+
+            def guided() -> Array:
+                untold = self.with_event(state, 0)
+                plain, _, _ = self._felt(model, untold, shown, spatial_map.TOUCH, action, noise_level)
+                return plain + guidance * (features - plain)
+
+            features = jax.lax.cond(state.cache["event"] > 0, guided, lambda: features)
         draft = self.draft(params, felt)
 
         def denoise(noisy: Array, signal: Array, size: Array) -> Array:

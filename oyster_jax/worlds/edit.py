@@ -10,17 +10,18 @@
 
 Places are in tiles from the agent, as in `worlds.structure`. Any of the five parts may be left out; they are done in
 the order of above. What is moved takes along what it has; what else stands in the description of something that is
-removed or moved does not matter, so that what `World.entities` tells may be given as it is.
+removed or moved does not matter, so that what `World.entities` tells may be given as it is. What is added has what it
+does not give as things of its type come.
 """
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, Self
 
-import jax.numpy as jnp
 import numpy as np
 
 from oyster_jax.core.spec import EntitySpec, TileSpec, WorldSpec
+from oyster_jax.models.sketch import Sketch
 from oyster_jax.models.structure import Cells, StructureConfig
 from oyster_jax.worlds.errors import WorldError
 from oyster_jax.worlds.structure import check_place, number, quantity
@@ -50,7 +51,7 @@ class Edit:
     Attributes:
       remove: entities that go.
       move: entities, and as what they stand where they go to.
-      add: entities that come, and their attributes over their scales.
+      add: entities that come, and their attributes over their scales, NaN where they are as usual.
       tiles: token and number of the kind of each tile that becomes another.
       levels: token and value of each quantity with a place.
       free: row among `StructureConfig.free` and value, over the largest one, of each that has none.
@@ -100,50 +101,41 @@ class Edit:
             free=tuple(free),
         )
 
-    def applied(self, known: Cells, *, lenient: bool = False) -> Cells:
+    def applied(self, sketch: Sketch, *, lenient: bool = False) -> Cells:
         """Returns the structure after the edit.
 
         Args:
-          known: the structure before it, of NumPy arrays.
+          sketch: of the structure before it, which is drawn over.
           lenient: leave out what is to go and is not there, and let what comes take the place of what stands there,
             as a replay must on a machine that reads another last bit.
 
         Raises:
           WorldError: an entity is not there, or something stands where it is to go.
         """
-        kinds, types, attributes, levels, free = (
-            np.array(part) for part in (known.kinds, known.types, known.attributes, known.levels, known.free)
-        )
 
         def take(thing: Thing) -> np.ndarray:
-            if not (types[thing.token, thing.kind] or lenient):
+            if not (sketch.types[thing.token, thing.kind] or lenient):
                 raise WorldError(f"There is no {thing.name}; `World.entities` tells what there is.")
-            own = attributes[thing.token].copy()
-            types[thing.token, thing.kind] = 0
-            # They are told once a tile, and stay with whoever is left there.
-            attributes[thing.token] *= types[thing.token].any()
-            return own
+            return sketch.take(thing.token, thing.kind)
 
-        def put(thing: Thing, own: Any) -> None:
-            if types[thing.token].any() and not lenient:
+        def put(thing: Thing, own: np.ndarray) -> None:
+            if sketch.types[thing.token].any() and not lenient:
                 raise WorldError(f"Something stands already where the {thing.name} is to be; remove or move that too.")
-            types[thing.token] = 0
-            types[thing.token, thing.kind], attributes[thing.token] = 1, own
+            sketch.put(thing.token, thing.kind, own)
 
         for thing in self.remove:
             take(thing)
         for thing, own in [(goal, take(thing)) for thing, goal in self.move]:
             put(thing, own)
         for thing, own in self.add:
-            put(thing, own)
+            put(thing, np.where(np.isnan(own), sketch.usual(thing.kind), own))
         for token, kind in self.tiles:
-            kinds[token], kinds[token, kind] = 0, 1
+            sketch.tile(token, kind)
         for token, value in self.levels:
-            levels[token], levels[token, value] = 0, 1
+            sketch.level(token, value)
         for row, value in self.free:
-            free[row] = value
-        parts = {"kinds": kinds, "types": types, "attributes": attributes, "levels": levels, "free": free}
-        return Cells(**{name: jnp.asarray(part) for name, part in parts.items()})
+            sketch.free[row] = value
+        return sketch.cells()
 
 
 def touched(before: Cells, after: Cells) -> np.ndarray:
@@ -221,7 +213,10 @@ def _attributes(config: StructureConfig, spec: EntitySpec, one: Mapping[str, Any
     names = [spec.fields[column] for column in config.columns[3:]]
     shares = []
     for name, scale in zip(names, config.scales, strict=True):
-        value = number(one.get(name, 0), f"The {name} of a {one['type']}")
+        if name not in one:
+            shares.append(np.nan)
+            continue
+        value = number(one[name], f"The {name} of a {one['type']}")
         if abs(value) > scale:
             raise WorldError(f"The {name} of a {one['type']} is at most {scale:g}, but was {value:g}.")
         shares.append(value / scale)

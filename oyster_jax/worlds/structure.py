@@ -7,8 +7,9 @@
     }
 
 Places are in tiles from the agent, x to the right and y upwards, whole numbers; the agent may be left out, and stands
-at 0, 0. Fields that an entity does not give are 0; quantities that are not named have the value with which an episode
-begins. Any of the three parts may be left out, and is then unknown.
+at 0, 0. Fields that an entity does not give are what such a one comes with (a zombie 5 points of health), or 0;
+quantities that are not named have the value with which an episode begins. Any of the three parts may be left out, and
+is then unknown.
 """
 
 import json
@@ -152,6 +153,7 @@ def _entities(spec: EntitySpec, tiles: TileSpec, given: Any) -> tuple[np.ndarray
         kind = one.get("type", spec.types[0] if row == 0 else None)
         if kind not in spec.types:
             raise WorldError(f"There is no entity of type '{kind}'; this world has {', '.join(spec.types)}.")
+        table[row] = [spec.usual_value(kind, name) for name in spec.fields]
         for name, value in one.items():
             if name in ("type", "probability"):
                 continue

@@ -44,6 +44,36 @@ def test_a_state_keeps_its_shapes():
     assert kinds[0] == kinds[1] == kinds[2]
 
 
+GUIDED = dataclasses.replace(NETWORK, sampler=dataclasses.replace(NETWORK.sampler, event_guidance=3.0))
+
+
+def test_guidance_leads_further_at_an_event_and_nowhere_else():
+    def ahead(network, event):
+        return network.advance(PARAMS, NETWORK.with_event(BEGUN, event), jnp.int32(1))
+
+    np.testing.assert_array_equal(ahead(GUIDED, 0).latent, ahead(NETWORK, 0).latent)
+    none, told, guided = (one.latent for one in (ahead(NETWORK, 0), ahead(NETWORK, 1), ahead(GUIDED, 1)))
+    assert float(jnp.linalg.norm(guided - none)) > 1.2 * float(jnp.linalg.norm(told - none))
+    # What the trunk remembers is what happened, and no more than that.
+    jax.tree.map(np.testing.assert_array_equal, ahead(GUIDED, 1).cache, ahead(NETWORK, 1).cache)
+
+
+def test_of_a_batch_those_are_guided_in_which_something_happens():
+    states = jax.vmap(lambda event: NETWORK.with_event(BEGUN, event))(jnp.arange(3))
+    together = jax.vmap(lambda state: GUIDED.advance(PARAMS, state, jnp.int32(1)))(states)
+    alone = [GUIDED.advance(PARAMS, NETWORK.with_event(BEGUN, event), jnp.int32(1)).latent for event in range(3)]
+    np.testing.assert_allclose(together.latent, np.stack(alone), atol=1e-5)
+
+
+def test_guidance_is_told_of_in_descriptions_where_there_is_any():
+    assert "event_guidance" not in NETWORK.to_json()["sampler"]
+    assert WorldNetwork.from_json(GUIDED.to_json(), GUIDED.spec) == GUIDED
+    with pytest.raises(ValueError, match="factor from 1 on"):
+        dataclasses.replace(GUIDED.sampler, event_guidance=0.5)
+    with pytest.raises(ValueError, match="guides no events"):
+        dataclasses.replace(PLAIN, sampler=GUIDED.sampler)
+
+
 def test_worlds_without_events_are_described_as_before():
     assert "events" not in PLAIN.to_json()["dynamics"]
     assert "event" not in PLAIN.reset(PLAIN.init(jax.random.key(0)), jax.random.key(1)).cache

@@ -12,6 +12,7 @@ import pytest
 from oyster_jax.cli.errors import UsageError
 from oyster_jax.cli.rollout import Config, main
 from oyster_jax.models import structure, tokenizer
+from oyster_jax.models.sketch import Sketch
 from oyster_jax.models.structure import Cells
 from oyster_jax.testing import tiny_model, tiny_params
 from oyster_jax.worlds.edit import Edit, touched
@@ -92,7 +93,10 @@ def test_only_the_tokens_that_an_edit_touches_change_and_all_else_keeps_its_bits
         changed = np.any(np.asarray(edited.latent) != np.asarray(state.latent), axis=-1)
         assert changed.sum() > 0, name
         assert set(np.flatnonzero(changed)) <= tokens, name
-        same(edited.replace(latent=state.latent), state)
+        # What happened a tick ago is changed there, too: else the world soon gives up what sprang from nowhere.
+        before, previous = (np.asarray(one.cache["previous"]) for one in (state, edited))
+        np.testing.assert_array_equal(previous, np.where(changed[:, None], np.asarray(edited.latent), before))
+        same(edited.replace(latent=state.latent, cache=edited.cache | {"previous": state.cache["previous"]}), state)
 
 
 def test_an_edit_that_changes_nothing_keeps_every_bit(world, state):
@@ -113,7 +117,7 @@ def test_a_batch_of_edits_is_as_single_ones(world, state):
     states = [world.step(state, action) for action in ("go", "noop", "go")]
     before = [jax.device_get(world.model.known(world.params, each)) for each in states]
     after = [
-        Edit.parse(SPEC, CONFIG, document).applied(known)
+        Edit.parse(SPEC, CONFIG, document).applied(Sketch(SPEC, CONFIG, known))
         for (document, _), known in zip(EDITS.values(), before, strict=True)
     ]
     masks = [jnp.asarray(touched(*pair)) for pair in zip(before, after, strict=True)]
@@ -149,7 +153,7 @@ def test_what_is_settled_is_as_it_was_laid_out():
 
 
 def applied(document, known=KNOWN, **options):
-    return jax.device_get(Edit.parse(SPEC, CONFIG, document).applied(known, **options))
+    return jax.device_get(Edit.parse(SPEC, CONFIG, document).applied(Sketch(SPEC, CONFIG, known), **options))
 
 
 def standing(known):
@@ -190,6 +194,18 @@ def test_each_part_of_an_edit_means_what_it_says():
     before, after = jax.device_get(KNOWN), applied({"tiles": [{"x": 0, "y": -1, "kind": "stone"}]})
     assert np.flatnonzero(touched(before, after)).tolist() == [10]
     assert touched(before, replaced).all()
+
+
+def test_what_is_added_without_a_word_has_what_such_a_one_comes_with():
+    assert SPEC.entity is not None
+    entity = dataclasses.replace(SPEC.entity, usual=(("wolf", "health", 5.0),))
+    spec = dataclasses.replace(SPEC, entity=entity)
+    wolf = {"type": "wolf", "x": 1, "y": 1}
+    added = Edit.parse(spec, CONFIG, {"add": [wolf]}).applied(Sketch(spec, CONFIG, KNOWN))
+    assert (2, 3, 5) in standing(jax.device_get(added))
+    assert (2, 3, 0) in standing(applied({"add": [wolf]}))
+    seen = parse(spec, {"entities": [wolf, {"type": "cow", "x": 0, "y": 1}]})
+    assert np.asarray(seen.entities)[:3, 3].tolist() == [0, 5, 0]
 
 
 def test_a_replay_does_what_it_can():

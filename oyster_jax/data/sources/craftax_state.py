@@ -32,7 +32,12 @@ FIELDS = ("type", "x", "y", "vx", "vy", "facing_x", "facing_y", "health", "coold
 TYPES = ("agent", "zombie", "cow", "skeleton", "arrow", "plant")
 
 #: One agent, then 3 zombies, 3 cows, 2 skeletons, 3 arrows and 10 plants: a row is the same thing while it lives.
-ENTITIES = EntitySpec(capacity=22, fields=FIELDS, types=TYPES)
+ENTITIES = EntitySpec(
+    capacity=22,
+    fields=FIELDS,
+    types=TYPES,
+    usual=(("agent", "health", 9.0), ("zombie", "health", 5.0), ("cow", "health", 3.0), ("skeleton", "health", 3.0)),
+)
 
 #: Rows and columns to the tile that the agent faces, by its direction: left, right, up, down are 1 to 4.
 FACING = np.array([[0, -1], [0, 1], [-1, 0], [1, 0]], np.int32)
