@@ -10,7 +10,6 @@ any moment and give the same command again: it goes on where it was. The folder 
 """
 
 import dataclasses
-import functools
 import itertools
 import json
 import sys
@@ -21,16 +20,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import studies
 import tyro
 
 from oyster_jax.data.dataset import EpisodeDataset
-from oyster_jax.data.latents import cache_latents
 from oyster_jax.data.loader import WindowConfig, windows
-from oyster_jax.data.manifest import FIRST_HELD_OUT_LEVEL, MANIFEST
-from oyster_jax.data.record import RecordConfig, record
+from oyster_jax.data.record import RecordConfig
 from oyster_jax.data.sources.procgen import Procgen
 from oyster_jax.diffusion.objective import ObjectiveConfig
-from oyster_jax.evaluate.flops import matmul_flops
 from oyster_jax.evaluate.scaling_law import ScalingLaw
 from oyster_jax.files import write_whole
 from oyster_jax.models.dynamics import DynamicsConfig
@@ -38,11 +35,9 @@ from oyster_jax.models.heads import HeadsConfig
 from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.parallel.tpu import quiet_without_tpu
 from oyster_jax.train.config import TrainConfig
-from oyster_jax.train.drafts import frame_encoder
 from oyster_jax.train.dynamics import DynamicsLossConfig, dynamics_loss, dynamics_stage
-from oyster_jax.train.loop import Stage, StoppedError, fit
+from oyster_jax.train.loop import StoppedError, fit
 from oyster_jax.train.optimizer import OptimizerConfig
-from oyster_jax.tree import tree_digest
 from oyster_jax.typing import Array, Params
 from oyster_jax.worlds.registry import data_home, load
 
@@ -237,24 +232,15 @@ def _requested(config: Config, folder: Path) -> None:
 def _train(config: Config, folder: Path, widths: Sequence[int]) -> None:
     world = load(config.world)
     assert isinstance(world.model, WorldNetwork), "only learned worlds have a tokenizer"
-    held_out = (FIRST_HELD_OUT_LEVEL, FIRST_HELD_OUT_LEVEL + 10_000)
-    latents = functools.partial(_latents, world.model, world.params["tokenizer"])
+
+    def latents(folder: Path, **recording: Any) -> EpisodeDataset:
+        frames = studies.recorded(RecordConfig(source=Procgen(), **recording), folder / "frames")
+        return studies.latents(world.model, world.params["tokenizer"], frames, folder / "latents")
+
     seen = latents(folder / "seen", frames=config.recorded, levels=(0, 200_000), seed=1)
-    others = latents(folder / "held-out", frames=20_000, levels=held_out, seed=2)
+    others = latents(folder / "held-out", frames=20_000, levels=studies.HELD_OUT, seed=2)
     for width in widths:
         _run(config, sized(world.model.dynamics, width), seen, others, folder / _name(width))
-
-
-def _latents(
-    network: WorldNetwork, params: Params, folder: Path, *, frames: int, levels: tuple[int, int], seed: int
-) -> EpisodeDataset:
-    recording = folder / "frames"
-    if not (recording / MANIFEST).exists():
-        for shard in recording.glob("episodes-*"):  # of a recording that was cut off
-            shard.unlink()
-        record(RecordConfig(source=Procgen(), frames=frames, levels=levels, seed=seed), recording)
-    encode = frame_encoder(network.tokenizer, params, None, jitter=0.0, seed=0)
-    return cache_latents(EpisodeDataset(recording), encode, tree_digest(params), folder / "latents")
 
 
 def _run(config: Config, dynamics: DynamicsConfig, seen: EpisodeDataset, others: EpisodeDataset, folder: Path) -> None:
@@ -274,7 +260,7 @@ def _run(config: Config, dynamics: DynamicsConfig, seen: EpisodeDataset, others:
         sample_every=config.every,
     )
     bare = dynamics_stage(dynamics, LEARNED, training, seen, seed=0)
-    operations = _operations(bare)
+    operations = studies.operations(bare)
     measured = _measure(config, dynamics, others)
 
     def sample(params: Params, path: Path) -> None:
@@ -293,13 +279,6 @@ def _run(config: Config, dynamics: DynamicsConfig, seen: EpisodeDataset, others:
     if not (folder / _measurement(config.steps)).exists():
         # Killed between the last checkpoint and its measurement.
         sample(state.average, folder / f"sample-{config.steps:06d}")
-
-
-def _operations(stage: Stage) -> int:
-    """Returns the operations of the matrix products of one update's loss and gradient."""
-    batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), next(stage.batches()))
-    key = jax.random.key(0)
-    return matmul_flops(jax.grad(stage.loss, has_aux=True), jax.eval_shape(stage.init, key), batch, key)
 
 
 def _measure(config: Config, dynamics: DynamicsConfig, others: EpisodeDataset) -> Any:
