@@ -3,7 +3,7 @@
 Of a frame's tokens most show terrain, which a model learns first and which then makes up most of the error; a cow is
 one tile in sixty, and a count changes at one tick in fifty. Weights that depend on the frame that is to be predicted,
 as those of creatures and counts do, make rare things quick to learn, and bias what is expected of them by as much;
-those that depend on what was before alone do not.
+those that depend on what was before alone, or on nothing, do not.
 """
 
 import dataclasses
@@ -30,12 +30,14 @@ class EmphasisConfig:
       creatures: where an entity other than the agent is, or was a tick before.
       near: within two tiles of where one was a tick before: so far it comes when it takes a step and the agent too.
       counts: where a quantity is shown that changes.
+      shown: where a quantity is shown, whether it changes or not.
       events: everywhere, at a tick at which something is made to happen.
     """
 
     creatures: float = 4.0
     near: float = 0.0
     counts: float = 16.0
+    shown: float = 0.0
     events: float = 2.0
 
 
@@ -55,6 +57,7 @@ def emphasis(config: EmphasisConfig, spec: WorldSpec, batch: Batch) -> Float[Arr
     weight = weight + config.near * _near(there[:, :-1], layout.grid)
     changed = jnp.abs(known.levels[:, 1:] - known.levels[:, :-1]).sum(axis=-1) > 0
     weight = weight + config.counts * changed.astype(jnp.float32)
+    weight = weight + config.shown * jnp.asarray(layout.spots.sum(axis=0))[None, None]
     if "events" in batch:
         weight = weight + config.events * (batch["events"][:, :-1] > 0).astype(jnp.float32)[..., None]
     return weight / jnp.mean(weight)

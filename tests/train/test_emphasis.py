@@ -26,7 +26,7 @@ def batch():
 
 
 def weights(**config):
-    zero = {"creatures": 0.0, "near": 0.0, "counts": 0.0, "events": 0.0}
+    zero = {"creatures": 0.0, "near": 0.0, "counts": 0.0, "shown": 0.0, "events": 0.0}
     return np.asarray(emphasis(EmphasisConfig(**zero | config), SPEC, batch()))[0].reshape(TICKS - 1, 4, 4)
 
 
@@ -48,6 +48,12 @@ def test_it_counts_where_creatures_can_be_after_they_were_seen():
 def test_counts_count_where_and_when_they_change():
     found = weights(counts=5.0)
     assert np.argwhere(found > found.min()).tolist() == [[0, 3, 1]]
+
+
+def test_what_is_shown_counts_whether_it_changes_or_not():
+    found = weights(shown=5.0)
+    assert np.argwhere(found > found.min()).tolist() == [[tick, 3, column] for tick in range(3) for column in (0, 1)]
+    np.testing.assert_allclose(found[:, 3, :2], 6 * found.min(), rtol=1e-6)
 
 
 def test_events_count_everywhere_at_the_frame_that_follows_them():
