@@ -41,7 +41,7 @@ import importlib.util
 from pathlib import Path
 
 from oyster_jax.models.camera import CameraConfig
-from oyster_jax.models.world_model import SamplerConfig
+from oyster_jax.models.sampler import SamplerConfig
 from oyster_jax.train.camera import CameraTraining
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.experiment import ExperimentConfig

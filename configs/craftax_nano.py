@@ -63,8 +63,8 @@ from oyster_jax.data.sources import craftax_events
 from oyster_jax.data.sources.craftax import Craftax
 from oyster_jax.diffusion.objective import ObjectiveConfig
 from oyster_jax.models.presets import preset
+from oyster_jax.models.sampler import SamplerConfig
 from oyster_jax.models.structure import StructureConfig
-from oyster_jax.models.world_model import SamplerConfig
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.emphasis import EmphasisConfig
@@ -127,6 +127,6 @@ def get_config(part: Literal["trunk", "fine", "whole"] = "whole") -> ExperimentC
         base,
         dynamics_loss=dataclasses.replace(base.dynamics_loss, emphasis=even),
         dynamics_training=TrainConfig(steps=300, batch=12, window=25, average_decay=0.99, optimizer=last),
-        sampler=SamplerConfig(steps=4),
+        sampler=SamplerConfig(steps=4, guidance=1.5),
         words=WordsTraining(),
     )

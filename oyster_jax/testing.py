@@ -7,9 +7,10 @@ import jax
 from oyster_jax.core.spec import ActionSpec, FrameSpec, WorldSpec
 from oyster_jax.models.dynamics import DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
+from oyster_jax.models.sampler import SamplerConfig
 from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
-from oyster_jax.models.world_model import SamplerConfig, WorldNetwork
+from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.nn.functional import hastily
 from oyster_jax.typing import Params, PRNGKey
 

@@ -28,7 +28,8 @@ from oyster_jax.data.record import RecordConfig
 from oyster_jax.evaluate.fidelity import psnr
 from oyster_jax.evaluate.open_loop import COPY_LAST, MODEL, OpenLoopConfig, measure_open_loop
 from oyster_jax.files import write_whole
-from oyster_jax.models.world_model import SamplerConfig, WorldNetwork
+from oyster_jax.models.sampler import SamplerConfig
+from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.parallel.tpu import quiet_without_tpu
 from oyster_jax.train.dynamics import dynamics_stage
 from oyster_jax.train.experiment import ExperimentConfig

@@ -15,44 +15,12 @@ from oyster_jax.models import dynamics, heads, spatial_map, structure, tokenizer
 from oyster_jax.models.camera import CameraConfig
 from oyster_jax.models.dynamics import Dynamics, DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
+from oyster_jax.models.sampler import SamplerConfig
 from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.models.structure import Cells, StructureConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.prng import named_key, tick_key
 from oyster_jax.typing import Action, Actions, Array, Bool, Float, Frame, Frames, Int32, Latent, Params, PRNGKey
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SamplerConfig:
-    """How next latents are drawn.
-
-    Attributes:
-      steps: denoising steps a tick, K.
-      expected: with one step, predict the expected latent instead of drawing one.
-      dream_steps: denoising steps of the first frame of a world that begins from nothing.
-      history_noise: the noise level that the trunk is told its own latents have.
-      event_guidance: how far the trunk's features are led beyond what an event makes of them, away from what they are
-        without it (as classifier-free guidance leads what is predicted, arXiv 2207.12598); 1 is no further.
-      finest: steps of the finest grid that the head was trained on.
-    """
-
-    steps: int = 1
-    expected: bool = True
-    dream_steps: int = 8
-    history_noise: float = 0.0
-    event_guidance: float = 1.0
-    finest: int = 8
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "dream_steps"):
-            count = getattr(self, name)
-            if count < 1 or self.finest % count:
-                raise ValueError(
-                    f"The sampler's {name} must divide the {self.finest} steps the head was trained on, but was "
-                    f"{count}; choose a power of two up to that."
-                )
-        if not self.event_guidance >= 1:
-            raise ValueError(f"Events are guided by a factor from 1 on, but it was {self.event_guidance:g}.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,8 +53,13 @@ class WorldNetwork:
         for name, (one, other) in expected.items():
             if one != other:
                 raise ValueError(f"The parts of this world disagree on its {name}: {one} against {other}.")
-        if self.sampler.event_guidance != 1 and not self.dynamics.events:
-            raise ValueError("Nothing can be made to happen in this world; its sampler guides no events.")
+        if self.guided and not (self.dynamics.events and self.tokenizer.structure):
+            raise ValueError("Nothing can be made to happen in this world, or edited; its sampler guides nothing.")
+
+    @property
+    def guided(self) -> bool:
+        """Whether the world is led beyond what events and edits make of it."""
+        return self.sampler.guidance != 1
 
     def init(self, key: PRNGKey) -> Params:
         """Draws fresh parameters."""
@@ -169,9 +142,13 @@ class WorldNetwork:
           touched: the tokens at which it differs from what the state tells.
         """
         latent = tokenizer.bind(self.tokenizer, params["tokenizer"]).encoder.imagined(known)
-        previous = jnp.where(touched[:, None], latent, state.cache["previous"])
-        state = state.replace(cache=state.cache | {"previous": previous})
-        return self.with_latent(params, state, jnp.where(touched[:, None], latent, state.latent))
+        before = jnp.stack([state.latent, state.cache["previous"]])
+        newest, previous = jnp.where(touched[:, None], latent, before)
+        cache = state.cache | {"previous": previous}
+        if self.guided:
+            unedited = jnp.where(state.cache["edited"], state.cache["unedited"], before)
+            cache |= {"edited": state.cache["edited"] | jnp.any(touched), "unedited": unedited}
+        return self.with_latent(params, state.replace(cache=cache), newest)
 
     def advance(self, params: Params, state: WorldState, action: Action) -> WorldState:
         """Returns the state one tick later; one whose status is NONFINITE stays as it was."""
@@ -263,8 +240,8 @@ class WorldNetwork:
         for name in ("events", "posterior", "fine_head", "fine_current"):
             if not data["dynamics"][name]:
                 del data["dynamics"][name]
-        if self.sampler.event_guidance == 1:
-            del data["sampler"]["event_guidance"]
+        if not self.guided:
+            del data["sampler"]["guidance"]
         return data
 
     @classmethod
@@ -302,11 +279,14 @@ class WorldNetwork:
             # The camera is the one that took the newest frame on the canvas; it then moves by `motion`.
             camera = {"position": jnp.zeros((2,)), "motion": jnp.zeros((2,))}
             memory |= camera | {"canvas": spatial_map.blank(self.dynamics.map)}
+        cache = {"ring": ring, "previous": latent} | ({"event": jnp.int32(0)} if self.dynamics.events else {})
+        if self.guided:
+            cache |= {"edited": jnp.bool(False), "unedited": jnp.stack([latent, latent])}
         return WorldState(
             step=jnp.int32(0),
             key=key,
             latent=latent,
-            cache={"ring": ring, "previous": latent} | ({"event": jnp.int32(0)} if self.dynamics.events else {}),
+            cache=cache,
             memory=memory,
             readout=jnp.zeros((2 + self.dynamics.tokens * self.dynamics.readouts.place_outputs,)),
             status=jnp.int32(Status.OK),
@@ -319,14 +299,14 @@ class WorldNetwork:
         model = dynamics.bind(self.dynamics, params["dynamics"])
         noise_level, shown = jnp.float32(self.sampler.history_noise), state.cache.get("frame")
         features, felt, covered = self._felt(model, state, shown, spatial_map.TOUCH, action, noise_level)
-        if (guidance := self.sampler.event_guidance) != 1:
+        if self.guided:
 
-            def guided() -> Array:
-                untold = self.with_event(state, 0)
-                plain, _, _ = self._felt(model, untold, shown, spatial_map.TOUCH, action, noise_level)
-                return plain + guidance * (features - plain)
+            def further() -> Array:
+                plain, _, _ = self._felt(model, _untouched(state), shown, spatial_map.TOUCH, action, noise_level)
+                return plain + self.sampler.guidance * (features - plain)
 
-            features = jax.lax.cond(state.cache["event"] > 0, guided, lambda: features)
+            touched = (state.cache["event"] > 0) | state.cache["edited"]
+            features = jax.lax.cond(touched, further, lambda: features)
         draft = self.draft(params, felt)
 
         def denoise(noisy: Array, signal: Array, size: Array) -> Array:
@@ -370,6 +350,8 @@ class WorldNetwork:
         cache = state.cache | {"ring": ring, "previous": state.latent}
         if event is not None:
             cache["event"] = jnp.int32(0)
+        if self.guided:
+            cache |= {"edited": jnp.bool(False), "unedited": jnp.zeros_like(cache["unedited"])}
         return features, state.replace(cache=cache, memory=memory, readout=model.read(features)), covered
 
     def _shown(self, params: Params, state: WorldState) -> WorldState:
@@ -380,6 +362,13 @@ class WorldNetwork:
 
     def _position(self, state: WorldState) -> Array:
         return state.memory["position"] + state.memory["motion"]
+
+
+def _untouched(state: WorldState) -> WorldState:
+    """Returns a guided world's state as if nothing were made to happen in it and nothing had been edited in it."""
+    edited, before = state.cache["edited"], state.cache["unedited"]
+    latent, previous = jnp.where(edited, before, jnp.stack([state.latent, state.cache["previous"]]))
+    return state.replace(latent=latent, cache=state.cache | {"previous": previous, "event": jnp.int32(0)})
 
 
 def _kept(

@@ -5,8 +5,9 @@ import dataclasses
 from oyster_jax.data.captions import Lexicon
 from oyster_jax.data.record import RecordConfig
 from oyster_jax.models.dynamics import DynamicsConfig
+from oyster_jax.models.sampler import SamplerConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
-from oyster_jax.models.world_model import SamplerConfig, WorldNetwork
+from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.parallel.mesh import MeshConfig
 from oyster_jax.train.camera import CameraTraining
 from oyster_jax.train.config import TrainConfig

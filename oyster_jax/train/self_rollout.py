@@ -16,7 +16,8 @@ import jax.numpy as jnp
 from oyster_jax.core.state import WorldState
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.loader import WindowConfig, windows
-from oyster_jax.models.world_model import SamplerConfig, WorldNetwork
+from oyster_jax.models.sampler import SamplerConfig
+from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.dynamics import DynamicsLossConfig, dynamics_loss
 from oyster_jax.train.emphasis import EmphasisConfig

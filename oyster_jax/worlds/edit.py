@@ -55,6 +55,8 @@ class Edit:
       tiles: token and number of the kind of each tile that becomes another.
       levels: token and value of each quantity with a place.
       free: row among `StructureConfig.free` and value, over the largest one, of each that has none.
+      spec: of the world that it is of.
+      config: of that world's structure.
     """
 
     remove: tuple[Thing, ...]
@@ -63,6 +65,8 @@ class Edit:
     tiles: tuple[tuple[int, int], ...]
     levels: tuple[tuple[int, int], ...]
     free: tuple[tuple[int, float], ...]
+    spec: WorldSpec
+    config: StructureConfig
 
     @classmethod
     def parse(cls, spec: WorldSpec, config: StructureConfig, document: Any) -> Self:
@@ -99,19 +103,22 @@ class Edit:
             tiles=tuple(where.tile(one) for one in _objects(document, "tiles")),
             levels=tuple(levels),
             free=tuple(free),
+            spec=spec,
+            config=config,
         )
 
-    def applied(self, sketch: Sketch, *, lenient: bool = False) -> Cells:
+    def applied(self, known: Cells, *, lenient: bool = False) -> Cells:
         """Returns the structure after the edit.
 
         Args:
-          sketch: of the structure before it, which is drawn over.
+          known: the structure before it.
           lenient: leave out what is to go and is not there, and let what comes take the place of what stands there,
             as a replay must on a machine that reads another last bit.
 
         Raises:
           WorldError: an entity is not there, or something stands where it is to go.
         """
+        sketch = Sketch(self.spec, self.config, known)
 
         def take(thing: Thing) -> np.ndarray:
             if not (sketch.types[thing.token, thing.kind] or lenient):

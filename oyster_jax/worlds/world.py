@@ -17,7 +17,6 @@ from oyster_jax.core.rollout import Observe
 from oyster_jax.core.spec import EventSpec, WorldSpec, as_action_ids
 from oyster_jax.core.state import Status, WorldState
 from oyster_jax.core.tick import Tick, Ticks, compile_tick, compile_ticks
-from oyster_jax.models.sketch import Sketch
 from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.session.intervention import EDIT, EVENT
 from oyster_jax.tree import tree_digest
@@ -333,7 +332,7 @@ class World:
         if config is None:
             raise WorldError(f"The world '{self.name}' knows frames only, and what is in them cannot be edited.")
         edit, before = Edit.parse(self.spec, config, given), jax.device_get(self._known(self.params, state))
-        after = edit.applied(Sketch(self.spec, config, before), lenient=lenient)
+        after = edit.applied(before, lenient=lenient)
         return self._exchanged(self.params, state, after, touched(before, after))
 
     def _spawned(

@@ -12,8 +12,9 @@ from oyster_jax.core.spec import ActionSpec
 from oyster_jax.evaluate.flops import matmul_flops
 from oyster_jax.models import tokenizer
 from oyster_jax.models.presets import preset
+from oyster_jax.models.sampler import SamplerConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
-from oyster_jax.models.world_model import SamplerConfig, WorldNetwork
+from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.testing import tiny_model, tiny_params
 
 

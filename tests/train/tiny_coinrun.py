@@ -10,9 +10,9 @@ from oyster_jax.data.sources.procgen import Procgen
 from oyster_jax.models.camera import CameraConfig
 from oyster_jax.models.dynamics import DynamicsConfig
 from oyster_jax.models.heads import HeadsConfig
+from oyster_jax.models.sampler import SamplerConfig
 from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
-from oyster_jax.models.world_model import SamplerConfig
 from oyster_jax.train.camera import CameraTraining
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.dynamics import DynamicsLossConfig

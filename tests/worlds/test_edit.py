@@ -12,7 +12,6 @@ import pytest
 from oyster_jax.cli.errors import UsageError
 from oyster_jax.cli.rollout import Config, main
 from oyster_jax.models import structure, tokenizer
-from oyster_jax.models.sketch import Sketch
 from oyster_jax.models.structure import Cells
 from oyster_jax.testing import tiny_model, tiny_params
 from oyster_jax.worlds.edit import Edit, touched
@@ -117,7 +116,7 @@ def test_a_batch_of_edits_is_as_single_ones(world, state):
     states = [world.step(state, action) for action in ("go", "noop", "go")]
     before = [jax.device_get(world.model.known(world.params, each)) for each in states]
     after = [
-        Edit.parse(SPEC, CONFIG, document).applied(Sketch(SPEC, CONFIG, known))
+        Edit.parse(SPEC, CONFIG, document).applied(known)
         for (document, _), known in zip(EDITS.values(), before, strict=True)
     ]
     masks = [jnp.asarray(touched(*pair)) for pair in zip(before, after, strict=True)]
@@ -153,7 +152,7 @@ def test_what_is_settled_is_as_it_was_laid_out():
 
 
 def applied(document, known=KNOWN, **options):
-    return jax.device_get(Edit.parse(SPEC, CONFIG, document).applied(Sketch(SPEC, CONFIG, known), **options))
+    return jax.device_get(Edit.parse(SPEC, CONFIG, document).applied(known, **options))
 
 
 def standing(known):
@@ -201,7 +200,7 @@ def test_what_is_added_without_a_word_has_what_such_a_one_comes_with():
     entity = dataclasses.replace(SPEC.entity, usual=(("wolf", "health", 5.0),))
     spec = dataclasses.replace(SPEC, entity=entity)
     wolf = {"type": "wolf", "x": 1, "y": 1}
-    added = Edit.parse(spec, CONFIG, {"add": [wolf]}).applied(Sketch(spec, CONFIG, KNOWN))
+    added = Edit.parse(spec, CONFIG, {"add": [wolf]}).applied(KNOWN)
     assert (2, 3, 5) in standing(jax.device_get(added))
     assert (2, 3, 0) in standing(applied({"add": [wolf]}))
     seen = parse(spec, {"entities": [wolf, {"type": "cow", "x": 0, "y": 1}]})

@@ -1,0 +1,36 @@
+"""How a world draws its next latents."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SamplerConfig:
+    """How next latents are drawn.
+
+    Attributes:
+      steps: denoising steps a tick, K.
+      expected: with one step, predict the expected latent instead of drawing one.
+      dream_steps: denoising steps of the first frame of a world that begins from nothing.
+      history_noise: the noise level that the trunk is told its own latents have.
+      guidance: how far the trunk's features are led beyond what an event or an edit makes of them, away from what they
+        would be without it (as classifier-free guidance leads what is predicted, arXiv 2207.12598); 1 is no further.
+      finest: steps of the finest grid that the head was trained on.
+    """
+
+    steps: int = 1
+    expected: bool = True
+    dream_steps: int = 8
+    history_noise: float = 0.0
+    guidance: float = 1.0
+    finest: int = 8
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "dream_steps"):
+            count = getattr(self, name)
+            if count < 1 or self.finest % count:
+                raise ValueError(
+                    f"The sampler's {name} must divide the {self.finest} steps the head was trained on, but was "
+                    f"{count}; choose a power of two up to that."
+                )
+        if not self.guidance >= 1:
+            raise ValueError(f"What is made to happen is guided by a factor from 1 on, but it was {self.guidance:g}.")
