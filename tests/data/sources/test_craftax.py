@@ -199,6 +199,20 @@ def test_the_specification_survives_json():
     assert "tiles" not in plain.to_json()
 
 
+def test_creatures_come_with_the_health_that_the_game_gives_them():
+    pytest.importorskip("craftax")
+    from craftax.craftax_classic.envs.craftax_state import EnvParams
+
+    again = type(Craftax().spec).from_json(json.loads(json.dumps(Craftax().spec.to_json()))).entity
+    assert again is not None
+    for kind in ("zombie", "cow", "skeleton"):
+        assert again.usual_value(kind, "health") == getattr(EnvParams(), f"{kind}_health")
+    assert again.usual_value("plant", "health") == again.usual_value("cow", "age") == 0
+    bare = dataclasses.replace(ENTITY, usual=())
+    assert bare == ENTITY
+    assert "usual" not in dataclasses.replace(Craftax().spec, entity=bare).to_json()["entity"]
+
+
 def test_the_script_achieves_what_random_play_does_not(tmp_path):
     """Within 150 ticks it has tools; what was recorded tells so, tick by tick."""
     pytest.importorskip("craftax")
