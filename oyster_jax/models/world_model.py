@@ -19,6 +19,7 @@ from oyster_jax.models.sampler import SamplerConfig
 from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.models.structure import Cells, StructureConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
+from oyster_jax.nn.anywhere import anywhere
 from oyster_jax.prng import named_key, tick_key
 from oyster_jax.typing import Action, Actions, Array, Bool, Float, Frame, Frames, Int32, Latent, Params, PRNGKey
 
@@ -300,13 +301,13 @@ class WorldNetwork:
         noise_level, shown = jnp.float32(self.sampler.history_noise), state.cache.get("frame")
         features, felt, covered = self._felt(model, state, shown, spatial_map.TOUCH, action, noise_level)
         if self.guided:
+            touched = (state.cache["event"] > 0) | state.cache["edited"]
 
             def further() -> Array:
                 plain, _, _ = self._felt(model, _untouched(state), shown, spatial_map.TOUCH, action, noise_level)
-                return plain + self.sampler.guidance * (features - plain)
+                return jnp.where(touched, plain + self.sampler.guidance * (features - plain), features)
 
-            touched = (state.cache["event"] > 0) | state.cache["edited"]
-            features = jax.lax.cond(touched, further, lambda: features)
+            features = jax.lax.cond(anywhere(touched), further, lambda: features)
         draft = self.draft(params, felt)
 
         def denoise(noisy: Array, signal: Array, size: Array) -> Array:
