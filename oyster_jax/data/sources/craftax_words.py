@@ -121,7 +121,7 @@ _RULES: dict[str, tuple[str, ...]] = {
     "there_is": ("there is", "there are", "there's", "is", "lies"),
     "lacking": ("no {bare}", "no {bare} {in_view}", "without {bare}", "without any {bare}", "there is no {bare}",
                 "not a trace of {bare}", "no sign of {bare}", "{bare} nowhere", "there are no {bare}", "not any {bare}",
-                "lacking {bare}", "no {bare} at all", "free of {bare}", "{bare} cannot be seen"),
+                "lacking {bare}", "nowhere any {bare}", "free of {bare}", "{bare} cannot be seen"),
     # Sentences.
     "opening": ("there is", "a world with", "I see", "show me", "imagine", "a place with", "I want",
                 "put me where there is", "let there be", "you see", "start with", "a scene with", "please give me",
