@@ -21,7 +21,7 @@ from oyster_jax.generate.writer import WAITING, Writer
 from tests.cli import tiny
 from tests.data import synthetic
 from tests.generate.conftest import BLOCK, EPISODES, MODEL, SPAN, TICKS, contents
-from tests.session.torture import tool
+from tests.tools.modules import tool
 
 
 class StoppedError(Exception):

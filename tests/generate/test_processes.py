@@ -17,7 +17,7 @@ from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.generate.journal import finished
 from tests.cli import tiny
 from tests.generate.conftest import contents
-from tests.session.torture import TOOLS, tool
+from tests.tools.modules import TOOLS, tool
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found under /proc")
 

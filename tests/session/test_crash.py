@@ -14,7 +14,7 @@ from oyster_jax.session.snapshot_writer import SnapshotWriter
 from oyster_jax.session.status import Phase
 from oyster_jax.worlds.session import Session
 from tests.session.conftest import ACTIONS
-from tests.session.torture import tool
+from tests.tools.modules import tool
 
 
 def test_nothing_on_the_disk_is_lost_by_kills(stored, tmp_path):

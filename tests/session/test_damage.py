@@ -13,7 +13,7 @@ from oyster_jax.session.snapshots import ASIDE
 from oyster_jax.worlds.registry import load
 from oyster_jax.worlds.session import Session
 from oyster_jax.worlds.world import World
-from tests.session.torture import tool
+from tests.tools.modules import tool
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-from tests.session.torture import tool
+from tests.tools.modules import tool
 
 
 def test_a_disk_that_fills_up_takes_nothing_that_was_on_it(stored, tmp_path):

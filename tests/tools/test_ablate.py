@@ -1,22 +1,15 @@
 """`tools/ablate`: variants differ in what they say they do, and what was found of them is a table."""
 
-import importlib
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
+from tests.tools import modules
 
 
 @pytest.fixture(scope="module")
 def tool():
-    sys.path.insert(0, str(TOOLS))
-    try:
-        return importlib.import_module("ablate")
-    finally:
-        sys.path.remove(str(TOOLS))
+    return modules.tool("ablate")
 
 
 @pytest.fixture(scope="module")

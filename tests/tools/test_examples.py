@@ -1,6 +1,4 @@
-import importlib
-import sys
-from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,15 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "tools" / "examples"
+from tests.tools import modules
+
+EXAMPLES = modules.TOOLS / "examples"
 
 
 def example(name):
-    sys.path.insert(0, str(EXAMPLES))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(EXAMPLES))
+    return modules.tool(name, EXAMPLES)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +28,7 @@ def ranks():
 def test_rank_correlations_are_those_of_scipy(ranks):
     generator = np.random.default_rng(0)
     one, other = generator.integers(4, size=(2, 5, 12))
-    expected = [spearmanr(a, b)[0] for a, b in zip(one, other, strict=True)]
+    expected: list[Any] = [spearmanr(a, b)[0] for a, b in zip(one, other, strict=True)]
     np.testing.assert_allclose(ranks.spearman(one, other), expected)
 
 

@@ -1,22 +1,15 @@
 """`tools/plan_table`: every size on every topology."""
 
-import importlib
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
+from tests.tools import modules
 
 
 @pytest.fixture(scope="module")
 def tool():
-    sys.path.insert(0, str(TOOLS))
-    try:
-        return importlib.import_module("plan_table")
-    finally:
-        sys.path.remove(str(TOOLS))
+    return modules.tool("plan_table")
 
 
 def test_what_is_not_planned_yet_is_said_to_be_so(tool, tmp_path, capsys):

@@ -1,27 +1,20 @@
 """`tools/scaling`: what is made of losses that were measured."""
 
-import importlib
 import itertools
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from oyster_jax.evaluate.scaling_law import ScalingLaw
+from tests.tools import modules
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
 LAW = ScalingLaw(floor=0.02, size=3.0, size_power=0.35, data=40.0, data_power=0.7)
 
 
 @pytest.fixture(scope="module")
 def tool():
-    sys.path.insert(0, str(TOOLS))
-    try:
-        return importlib.import_module("scaling")
-    finally:
-        sys.path.remove(str(TOOLS))
+    return modules.tool("scaling")
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 import dataclasses
-import importlib
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +10,12 @@ from oyster_jax.session import keeper
 from oyster_jax.session.archive import Archive
 from oyster_jax.testing import tiny_model, tiny_params
 from oyster_jax.worlds.world import World
-
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
+from tests.tools import modules
 
 
 @pytest.fixture(scope="module")
 def tool():
-    sys.path.insert(0, str(TOOLS))
-    try:
-        return importlib.import_module("soak")
-    finally:
-        sys.path.remove(str(TOOLS))
+    return modules.tool("soak")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests.parallel.devices import QUICKLY
-from tests.session.torture import tool
+from tests.tools.modules import tool
 
 pytest.importorskip("procgen_gym", reason="the simulator has no wheel for this Python")
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli import tiny
 from tests.parallel.devices import QUICKLY
-from tests.session.torture import tool
+from tests.tools.modules import tool
 from tests.train.tiny_meshes import get_config
 
 CONFIG = Path(__file__).with_name("tiny_meshes.py")
