@@ -60,6 +60,8 @@ def compile_only(effort: Effort = "O1") -> None:
     answer_libtpu()
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_optimization_level", effort)
+    # Programs that were compiled for absent devices can be kept, but not be read again.
+    jax.config.update("jax_enable_compilation_cache", False)
 
 
 def topology(name: str, slices: int = 1) -> Topology:
