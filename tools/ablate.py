@@ -145,7 +145,7 @@ def _measured(network: WorldNetwork, params: Params, others: EpisodeDataset, win
     for steps in STEPS:
         lived = dataclasses.replace(network, sampler=SamplerConfig(steps=steps))
         measured = measure_open_loop(lived, params, others, trial)
-        found["psnr"][steps] = _pooled([measured.error(MODEL, horizon) for horizon in HORIZONS])
+        found["psnr"][str(steps)] = _pooled([measured.error(MODEL, horizon) for horizon in HORIZONS])
         found["copy_last"] = _pooled([measured.error(COPY_LAST, horizon) for horizon in HORIZONS])
     found["parameters"] = sum(leaf.size for leaf in jax.tree.leaves(params["dynamics"]))
     return found
