@@ -3,7 +3,7 @@
     tools/ablate                                                   # all of them, on one recording, and the table
     oyster train configs/coinrun_ablations.py:variant=fine-head    # one of them as a world of its own
 
-Cost: 5 minutes a variant on two cores of a Xeon (AMX), with `--updates 250` and the latents of the shipped CoinRun. What
+Cost: 5 minutes a variant on two cores of a Xeon (AMX), with `--updates 250` and latents of the shipped CoinRun. What
 `tools/ablate --updates 250` printed, PSNR in dB on 96 windows of held-out levels; the others have not been run yet:
 
 | variant | parameters | updates | PSNR after 1, 4, 8 ticks | drawn in 4 steps |
