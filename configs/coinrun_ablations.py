@@ -23,17 +23,15 @@ all, while what the plain one draws is what it expects.
 """
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
-from oyster_jax.data.record import RecordConfig
+from oyster_jax.cli.train import load_experiment
 from oyster_jax.data.sources.procgen import Procgen
-from oyster_jax.diffusion.objective import ObjectiveConfig
 from oyster_jax.models.presets import preset
 from oyster_jax.train.config import TrainConfig
-from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.optimizer import OptimizerConfig
-from oyster_jax.train.tokenizer import TokenizerLossConfig
 
 #: What is otherwise than in `plain`: of the dynamics, of its loss, and of its objective.
 VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
@@ -59,24 +57,16 @@ def get_config(variant: str = "plain") -> ExperimentConfig:
     if variant not in VARIANTS:
         raise ValueError(f"there is no variant '{variant}', only {', '.join(VARIANTS)}")
     size, loss, objective = VARIANTS[variant]
-    common = ObjectiveConfig(ramp=0.0, zero=0.5, bootstrap=0.125)
-    tokenizer, dynamics = preset("nano")
+    shipped = load_experiment(Path(__file__).with_name("coinrun_nano.py"))
+    _, dynamics = preset("nano")
     dynamics = dataclasses.replace(dynamics, features=160, space_layers=1, head_depth=2, memory_heads=0)
-    return ExperimentConfig(
+    objective = dataclasses.replace(shipped.dynamics_loss.objective, **objective)
+    return dataclasses.replace(
+        shipped,
         name=f"coinrun_{variant}",
-        seed=0,
-        recording=RecordConfig(source=Procgen(game="coinrun"), frames=100_000, levels=(0, 200_000), seed=1),
-        tokenizer=tokenizer,
-        tokenizer_loss=TokenizerLossConfig(noise=0.05),
-        tokenizer_training=TrainConfig(
-            steps=2400,
-            batch=32,
-            window=4,
-            average_decay=0.995,
-            optimizer=OptimizerConfig(learning_rate=5e-3, warmup=50, decay=0.4),
-        ),
+        recording=dataclasses.replace(shipped.recording, source=Procgen(game="coinrun"), frames=100_000),
         dynamics=dataclasses.replace(dynamics, **size),
-        dynamics_loss=DynamicsLossConfig(objective=dataclasses.replace(common, **objective), **loss),
+        dynamics_loss=dataclasses.replace(shipped.dynamics_loss, objective=objective, **loss),
         dynamics_training=TrainConfig(
             steps=400,
             batch=12,
@@ -84,4 +74,6 @@ def get_config(variant: str = "plain") -> ExperimentConfig:
             average_decay=0.99,
             optimizer=OptimizerConfig(learning_rate=5e-3, warmup=25, decay=0.4),
         ),
+        self_rollouts=(),
+        judge=None,
     )

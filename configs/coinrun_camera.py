@@ -37,9 +37,9 @@ seconds alone.
 """
 
 import dataclasses
-import importlib.util
 from pathlib import Path
 
+from oyster_jax.cli.train import load_experiment
 from oyster_jax.models.camera import CameraConfig
 from oyster_jax.models.sampler import SamplerConfig
 from oyster_jax.train.camera import CameraTraining
@@ -54,7 +54,7 @@ SLOWER = (("camera", 0.5),)
 
 def get_config() -> ExperimentConfig:
     """Returns the experiment."""
-    base = _shipped()
+    base = load_experiment(Path(__file__).with_name("coinrun_nano.py"))
     canvas = base.dynamics.map
     assert canvas is not None, "the world that ships has a map"
     camera = TrainConfig(
@@ -89,14 +89,3 @@ def get_config() -> ExperimentConfig:
         ),
         sampler=SamplerConfig(steps=4),
     )
-
-
-def _shipped() -> ExperimentConfig:
-    """Returns the experiment of the world that ships, from the file beside this one."""
-    path = Path(__file__).with_name("coinrun_nano.py")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.get_config()

@@ -11,7 +11,6 @@ the same command again: it goes on where it was.
 """
 
 import dataclasses
-import importlib.util
 import json
 import sys
 from collections.abc import Sequence
@@ -23,6 +22,8 @@ import numpy as np
 import studies
 import tyro
 
+from oyster_jax.cli.errors import UsageError
+from oyster_jax.cli.train import load_config
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.record import RecordConfig
 from oyster_jax.evaluate.fidelity import psnr
@@ -33,7 +34,7 @@ from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.parallel.tpu import quiet_without_tpu
 from oyster_jax.train.dynamics import dynamics_stage
 from oyster_jax.train.experiment import ExperimentConfig
-from oyster_jax.train.loop import StoppedError, fit
+from oyster_jax.train.loop import Stage, StoppedError, fit
 from oyster_jax.typing import Params
 from oyster_jax.worlds.registry import data_home, load
 
@@ -71,7 +72,10 @@ class Config:
 def main(config: Config) -> int:
     """Trains what is not trained yet and prints what was found; returns 143 where it was told to end."""
     folder = config.out or data_home() / "ablations"
-    module = _module(config.config)
+    try:
+        module = load_config(config.config)
+    except UsageError as error:
+        raise SystemExit(str(error)) from error
     names = config.only or tuple(module.VARIANTS)
     if unknown := sorted(set(names) - set(module.VARIANTS)):
         raise SystemExit(f"There is no variant '{unknown[0]}'; there are {', '.join(module.VARIANTS)}.")
@@ -101,15 +105,6 @@ def table(found: dict[str, dict[str, Any]]) -> list[str]:
     return lines if copied is None else [*lines, f"| the last frame, copied | | | {copied} | |"]
 
 
-def _module(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None or not path.exists():
-        raise SystemExit(f"{path} is no Python file; give one such as configs/coinrun_ablations.py.")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def _train(config: Config, folder: Path, variants: dict[str, ExperimentConfig], first: ExperimentConfig) -> None:
     world = load(config.world)
     assert isinstance(world.model, WorldNetwork), "only learned worlds have a tokenizer"
@@ -123,16 +118,17 @@ def _train(config: Config, folder: Path, variants: dict[str, ExperimentConfig], 
         if (folder / name / RESULT).exists():
             continue
         experiment = dataclasses.replace(experiment, tokenizer=world.model.tokenizer)
-        updates = round(allowed / studies.operations(_stage(experiment, learned)))
+        stage = _stage(experiment, learned)
+        updates = round(allowed / studies.operations(stage))
         training = dataclasses.replace(experiment.dynamics_training, steps=updates)
-        state = fit(_stage(experiment, learned), training, folder / name, experiment.seed)
+        state = fit(stage, training, folder / name, experiment.seed)
         params = {"tokenizer": tokenizer, "dynamics": state.average}
         result = _measured(experiment.network, params, others, config.windows) | {"updates": updates}
         write_whole(folder / name, {RESULT: json.dumps(result).encode()})
         print(table({name: result})[2], file=sys.stderr, flush=True)
 
 
-def _stage(experiment: ExperimentConfig, latents: EpisodeDataset) -> Any:
+def _stage(experiment: ExperimentConfig, latents: EpisodeDataset) -> Stage:
     return dynamics_stage(
         experiment.dynamics, experiment.dynamics_loss, experiment.dynamics_training, latents, experiment.seed
     )

@@ -13,7 +13,6 @@ CARD.md is written by people and left alone; read it again when the weights or f
 import collections
 import contextlib
 import dataclasses
-import importlib.util
 import json
 import re
 import shutil
@@ -25,6 +24,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from oyster_jax.cli.train import load_experiment
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.manifest import HELD_OUT
 from oyster_jax.evaluate.judge import load_judge, save_judge
@@ -125,7 +125,7 @@ type Command = (
 
 def release(command: Weights) -> Path:
     """Writes the world and loads it once; returns its folder."""
-    config, folder = _experiment(command.config), command.out or WORLDS / command.name
+    config, folder = load_experiment(command.config), command.out or WORLDS / command.name
     with _copied(command.run, ("tokenizer", *config.dynamics_stages)) as copied:
         model, params = finished(config, copied)
     training = {
@@ -142,7 +142,7 @@ def release(command: Weights) -> Path:
 
 def release_judge(command: JudgeOf) -> Path:
     """Writes judge.json and judge.safetensors and loads them once; returns the world's folder."""
-    config = _experiment(command.config)
+    config = load_experiment(command.config)
     with _copied(command.run, ("judge",)) as copied:
         network, params = finished_judge(config, copied)
     assert config.judge is not None, "a judge has just been read"
@@ -170,7 +170,7 @@ def release_judge(command: JudgeOf) -> Path:
 
 def release_words(command: WordsOf) -> Path:
     """Writes words.json and words.safetensors and loads them once; returns the world's folder."""
-    config = _experiment(command.config)
+    config = load_experiment(command.config)
     learned = words(config, command.run)
     if learned is None or config.words is None:
         raise ValueError(f"The experiment {config.name} trains no words; give it some in its configuration file.")
@@ -243,15 +243,6 @@ def _moment(dataset: EpisodeDataset, text: str, ticks: int) -> tuple[str, Record
     frames, actions = shown.frames[first : last + 1], shown.actions[first:last]
     name = re.sub(r"\W+", "-", title.lower()).strip("-")
     return name, RecordedMoment(title=title, frames=frames, actions=actions)
-
-
-def _experiment(path: Path) -> ExperimentConfig:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.get_config()
 
 
 def _cost(config: ExperimentConfig, runs: Iterable[Path]) -> dict[str, Any]:

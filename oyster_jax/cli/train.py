@@ -9,6 +9,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
@@ -169,6 +170,18 @@ def load_experiment(path: Path) -> "ExperimentConfig":
 
     name, colon, given = str(path).partition(".py:")
     file = Path(name + ".py") if colon else path
+    experiment = _called(load_config(file).get_config, file, given)
+    if not isinstance(experiment, ExperimentConfig):
+        raise UsageError(f"get_config() of {file} returned {type(experiment).__name__}, not an ExperimentConfig.")
+    return experiment
+
+
+def load_config(file: Path) -> ModuleType:
+    """Returns a configuration file as a module, which has a `get_config`.
+
+    Raises:
+      UsageError: there is no such file, or it has none.
+    """
     if not file.is_file():
         raise UsageError(f"There is no configuration file {file.absolute()}; give one such as configs/coinrun_nano.py.")
     spec = importlib.util.spec_from_file_location(f"oyster_config_{file.stem}", file)
@@ -178,12 +191,9 @@ def load_experiment(path: Path) -> "ExperimentConfig":
     # Dataclasses look their module up by name.
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    if not callable(get_config := getattr(module, "get_config", None)):
+    if not callable(getattr(module, "get_config", None)):
         raise UsageError(f"{file} has no get_config(); a configuration file exposes one that returns an experiment.")
-    experiment = _called(get_config, file, given)
-    if not isinstance(experiment, ExperimentConfig):
-        raise UsageError(f"get_config() of {file} returned {type(experiment).__name__}, not an ExperimentConfig.")
-    return experiment
+    return module
 
 
 def _called(get_config: Callable[..., Any], file: Path, given: str) -> Any:

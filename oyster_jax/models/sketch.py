@@ -4,7 +4,7 @@ What the simulator holds together is held together here. A thing whose type is a
 a plant is, is that tile: where it goes, the ground around it is left, and a tile that becomes another takes it along.
 """
 
-from typing import Self
+import dataclasses
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from oyster_jax.core.spec import WorldSpec
 from oyster_jax.models.structure import Cells, StructureConfig
 
-_NAMES = ("kinds", "types", "attributes", "levels", "free")
+_NAMES = tuple(field.name for field in dataclasses.fields(Cells))
 
 
 class Sketch:
@@ -42,41 +42,43 @@ class Sketch:
     def take(self, token: int, kind: int) -> np.ndarray:
         """Takes away a thing of type `kind` that stands at `token`; returns its attributes, over their scales."""
         own = self.attributes[token].copy()
-        self.types[token, kind] = 0
-        # They are told once a tile, and stay with whoever is left there.
-        self.attributes[token] *= self.types[token].any()
+        self._leave(token, kind)
         if self.kinds[token].argmax() in self._solid[kind]:
             self._pave(token, self._ground(token))
         return own
 
-    def put(self, token: int, kind: int, attributes: np.ndarray) -> Self:
+    def put(self, token: int, kind: int, attributes: np.ndarray) -> None:
         """Puts a thing of type `kind` at `token`, in the place of what stands there."""
-        self.types[token] = 0
-        self.types[token, kind], self.attributes[token] = 1, attributes
+        self._stand(token, kind, attributes)
         if self._solid[kind]:
             self._pave(token, self._solid[kind][0])
-        return self
 
-    def tile(self, token: int, kind: int) -> Self:
+    def tile(self, token: int, kind: int) -> None:
         """Makes the tile at `token` one of `kind`."""
         for thing, solid in enumerate(self._solid):
-            if kind in solid and not self.types[token, thing]:
-                self.types[token] = 0
-                self.types[token, thing], self.attributes[token] = 1, self.usual(thing)
-            elif solid and kind not in solid and self.types[token, thing]:
-                self.types[token, thing] = 0
-                self.attributes[token] *= self.types[token].any()
+            there = self.types[token, thing]
+            if kind in solid and not there:
+                self._stand(token, thing, self.usual(thing))
+            elif solid and kind not in solid and there:
+                self._leave(token, thing)
         self._pave(token, kind)
-        return self
 
-    def level(self, token: int, value: int) -> Self:
+    def level(self, token: int, value: int) -> None:
         """Sets the quantity that is shown at `token`."""
         self.levels[token], self.levels[token, value] = 0, 1
-        return self
 
     def cells(self) -> Cells:
         """Returns the structure as it now is."""
         return Cells(**{name: jnp.asarray(getattr(self, name)) for name in _NAMES})
+
+    def _stand(self, token: int, kind: int, attributes: np.ndarray) -> None:
+        self.types[token] = 0
+        self.types[token, kind], self.attributes[token] = 1, attributes
+
+    def _leave(self, token: int, kind: int) -> None:
+        self.types[token, kind] = 0
+        # They are told once a tile, and stay with whoever is left there.
+        self.attributes[token] *= self.types[token].any()
 
     def _pave(self, token: int, kind: int) -> None:
         self.kinds[token], self.kinds[token, kind] = 0, 1

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from oyster_jax.plan.compiling import Compiled
 from oyster_jax.plan.peaks import Peaks
+from oyster_jax.plan.programs import Program
 
 #: What a training step reads once and writes once, and what a rollout reads at every tick.
 _TWICE = ("parameters", "average", "optimizer", "gradients", "activations", "gradients and activations")
@@ -74,7 +75,7 @@ def roofline(compiled: Compiled, peaks: Peaks, chips: int) -> Roofline:
         moved = 2 * sum(memory.get(name, 0) for name in _TWICE)
     interconnect, network = exchanging(((exchange.axes, exchange.bytes) for exchange in compiled.exchanges), peaks)
     return Roofline(
-        compute=program.device_flops / (peaks.flops * chips),
+        compute=computing(program, peaks, chips),
         memory=moved * peaks.devices / peaks.memory,
         interconnect=interconnect,
         network=network,
@@ -82,6 +83,11 @@ def roofline(compiled: Compiled, peaks: Peaks, chips: int) -> Roofline:
         model_flops=program.model_flops,
         peak_flops=peaks.flops * chips,
     )
+
+
+def computing(program: Program, peaks: Peaks, chips: int) -> float:
+    """Returns the seconds that the matrix products of a program take at the least, on so many chips."""
+    return program.device_flops / (peaks.flops * chips)
 
 
 def exchanging(sent: Iterable[tuple[str, float]], peaks: Peaks) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from oyster_jax.plan.compiling import SAFE, Compiled, compiled
 from oyster_jax.plan.errors import PlanError
 from oyster_jax.plan.predicted import predicted
 from oyster_jax.plan.programs import Program, bytes_on_device, training
-from oyster_jax.plan.roofline import Roofline, exchanging, roofline
+from oyster_jax.plan.roofline import Roofline, computing, exchanging, roofline
 from oyster_jax.plan.topology import Topology
 from oyster_jax.train.experiment import ExperimentConfig
 
@@ -87,9 +87,9 @@ def candidates(experiment: ExperimentConfig, topology: Topology) -> list[Candida
             state = sum(map(bytes_on_device, program.arguments.values()))
             known = (state + program.gradients + program.activations) / topology.usable
             if known <= _KNOWN:
-                computing = program.device_flops / (topology.peaks.flops * topology.chips)
-                exchanged = max(exchanging(predicted(program, experiment).items(), topology.peaks)) / computing
-                found.append(Candidate(mesh=mesh, batch=batch, known=known, exchanging=exchanged, program=program))
+                exchanged = max(exchanging(predicted(program, experiment).items(), topology.peaks))
+                ratio = exchanged / computing(program, topology.peaks, topology.chips)
+                found.append(Candidate(mesh=mesh, batch=batch, known=known, exchanging=ratio, program=program))
     if not found:
         raise PlanError(
             f"State and activations of {experiment.name} take more than {100 * _KNOWN:.0f} % of the memory on every "

@@ -14,7 +14,7 @@ def tool():
 
 @pytest.fixture(scope="module")
 def variants(tool):
-    return tool._module(tool.Config().config)
+    return tool.load_config(tool.Config().config)
 
 
 def test_every_variant_is_an_experiment_of_its_own(variants):

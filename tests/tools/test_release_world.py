@@ -60,7 +60,7 @@ def test_a_run_becomes_a_world(tool, released, run):
     world = load(released)
     assert world.name == "mine"
     assert (released / "CARD.md").read_text() == "A card."
-    config = tool._experiment(CONFIG)
+    config = tool.load_experiment(CONFIG)
     stages = (config.tokenizer_training, config.dynamics_training)
     # Two runs of 100 steps a stage.
     hours = sum(200 * stage.batch * stage.window / 1000 / 3600 for stage in stages)
