@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 #: Each is a module of `evaluate.sections`, in the order in which they are measured and shown.
 SECTIONS = (
-    *("fidelity", "denoising", "revealed", "frechet", "control", "pictures", "entities", "creatures", "edits"),
-    *("events", "prompts", "physics", "permanence", "drift", "speed"),
+    *("fidelity", "denoising", "revealed", "frechet", "control", "pictures", "painting", "entities", "creatures"),
+    *("edits", "events", "prompts", "physics", "permanence", "drift", "speed"),
 )
 
 type SectionName = Literal[
@@ -31,6 +31,7 @@ type SectionName = Literal[
     "frechet",
     "control",
     "pictures",
+    "painting",
     "entities",
     "creatures",
     "edits",
@@ -150,7 +151,7 @@ def _measured(config: Config, suite: "Suite", skipped: dict[str, str]) -> "Itera
 
 def _suite(config: Config, world: "World") -> "Suite":
     from oyster_jax.cli.errors import UsageError
-    from oyster_jax.cli.eval_data import eventful, probe
+    from oyster_jax.cli.eval_data import eventful, probe, scenic
     from oyster_jax.cli.first_frame import first_frame_command
     from oyster_jax.data.errors import DatasetError
     from oyster_jax.evaluate.held_out import held_out_source
@@ -176,6 +177,7 @@ def _suite(config: Config, world: "World") -> "Suite":
         name=world.name,
         recording=lambda: _recording(config, world),
         eventful=lambda: eventful(world, _bar),
+        scenic=lambda: scenic(world, _bar),
         probe=lambda: probe(world, _bar),
         source=source,
         judge=judge,

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 #: Share of ticks at which something is made to happen in the recording that events are measured on, and its frames.
 EVENTFUL, EVENTFUL_FRAMES = 0.06, 60_000
 
+#: Frames of the recording of which a world is told what is in them.
+SCENIC_FRAMES = 20_000
+
 #: What the probe learns from, and for how long.
 PROBE_FRAMES, PROBE_STEPS, PROBE_SEED = 40_000, 1_000, 3
 
@@ -47,6 +50,25 @@ def eventful(world: "World", report: "Report") -> "EpisodeDataset":
     source = dataclasses.replace(request.source, events=EVENTFUL)
     request = dataclasses.replace(request, source=source, frames=EVENTFUL_FRAMES)
     return _recorded(request, "held-out", "recording events", report)
+
+
+def scenic(world: "World", report: "Report") -> "EpisodeDataset":
+    """Returns a recording of such levels that says what is in its frames.
+
+    Raises:
+      DatasetError: as `held_out`, or the simulator does not know it.
+    """
+    from oyster_jax.data.errors import DatasetError
+    from oyster_jax.data.sources.procgen import Procgen
+    from oyster_jax.evaluate.held_out import held_out_recording
+
+    request = held_out_recording(world.record["training"])
+    if not isinstance(request.source, Procgen):
+        raise DatasetError(f"There is no recording of {request.source.name} for a painter.")
+    request = dataclasses.replace(
+        request, source=dataclasses.replace(request.source, scenery=True), frames=SCENIC_FRAMES
+    )
+    return _recorded(request, "held-out", "recording scenery", report)
 
 
 def probe(world: "World", report: "Report") -> "tuple[ProbeConfig, Params]":

@@ -36,6 +36,8 @@ class Config:
     recorded."""
     entities: tyro.conf.FlagCreatePairsOff[bool] = False
     """Procgen: also record positions, velocities and kinds of everything that moves (about a third slower)."""
+    scenery: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Procgen's coinrun: also record the tiles around the agent, and what types of entities are called."""
     distribution: Literal["easy", "hard", "extreme", "memory"] = "easy"
     """Procgen: which levels of the game."""
     backgrounds: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -118,7 +120,7 @@ def _source(config: Config) -> tuple["Source", int]:
     from oyster_jax.data.sources.procgen import Procgen
 
     options = {
-        "procgen": ("entities", "distribution", "backgrounds", "themes"),
+        "procgen": ("entities", "scenery", "distribution", "backgrounds", "themes"),
         "craftax": ("events",),
         "gym": ("view", "size", "rate", "actions"),
     }

@@ -122,6 +122,11 @@ class EntitySpec:
     types: tuple[str, ...] = ()
     usual: tuple[tuple[str, str, float], ...] = dataclasses.field(default=(), compare=False)
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Types that have names, in order; a game may have numbers that stand for nothing."""
+        return tuple(name for name in self.types if name)
+
     def usual_value(self, kind: str, field: str) -> float:
         """Returns what a thing of a type has in a field when it comes."""
         return next((value for name, own, value in self.usual if (name, own) == (kind, field)), 0.0)
@@ -147,13 +152,16 @@ class TileSpec:
       columns: tiles from left to right.
       side: of a tile, pixels.
       agent: row and column of the tile on which the agent stands in every frame; entities are placed by it.
+      scrolls: frames are centred on the agent itself, wherever in its tile it is, and places are fractions of tiles.
+        Then the tiles are those around the agent's, and the outer ones may lie beyond the frame.
     """
 
     kinds: tuple[str, ...]
     rows: int
     columns: int
-    side: int
+    side: float
     agent: tuple[int, int]
+    scrolls: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -242,6 +250,8 @@ class WorldSpec:
         """Returns a JSON-ready dict; `from_json` is its inverse."""
         data = dataclasses.asdict(self)
         # What a world has not is left out, so that descriptions read as they did before there was such a thing.
+        if self.tiles is not None and not self.tiles.scrolls:
+            del data["tiles"]["scrolls"]
         for name in ("types", "usual"):
             if self.entity is not None and not getattr(self.entity, name):
                 del data["entity"][name]

@@ -66,6 +66,7 @@ class Suite:
       name: what the world is called.
       recording: opens (and makes, where need be) the recording of held-out levels.
       eventful: the same of a recording in which things are made to happen.
+      scenic: the same of a recording that says what is in its frames, for a world that paints descriptions.
       probe: makes a network that reads tiles off frames.
       source: the simulator that the world was learned from, where it is known.
       judge: frozen networks trained on real frames alone, where the world has them.
@@ -87,6 +88,7 @@ class Suite:
         name: str,
         recording: Callable[[], EpisodeDataset],
         eventful: Callable[[], EpisodeDataset] | None = None,
+        scenic: Callable[[], EpisodeDataset] | None = None,
         probe: Callable[[], tuple[ProbeConfig, Params]] | None = None,
         source: Source | None = None,
         judge: Reader | None = None,
@@ -103,7 +105,7 @@ class Suite:
         self.source, self.judge, self.words = source, judge, words
         self.windows, self.context, self.seed, self.quick = windows, context, seed, quick
         self.start, self.conditions, self.report = start, conditions or {}, report
-        self._recording, self._eventful, self._probe = recording, eventful, probe
+        self._recording, self._eventful, self._scenic, self._probe = recording, eventful, scenic, probe
 
     @functools.cached_property
     def dataset(self) -> EpisodeDataset:
@@ -124,6 +126,17 @@ class Suite:
         if self._eventful is None:
             raise DatasetError(f"There is no recording of '{self.name}' in which anything is made to happen.")
         return self._eventful()
+
+    @functools.cached_property
+    def scenic(self) -> EpisodeDataset:
+        """A recording of held-out levels that says what is in its frames.
+
+        Raises:
+          DatasetError: there is none, and none can be made.
+        """
+        if self._scenic is None:
+            raise DatasetError(f"There is no recording of '{self.name}' that says what is in its frames.")
+        return self._scenic()
 
     def probe(self) -> tuple[ProbeConfig, Params]:
         """Returns a network that reads tiles, creatures and counts off frames, trained on real ones only.

@@ -58,10 +58,11 @@ class StructureConfig:
         """
         if spec.tiles is None or spec.quantities is None or spec.entity is None or not spec.entity.types:
             raise ValueError(f"The world '{spec.name}' has no tiles, quantities and entities to learn structure from.")
-        side = spec.tiles.side
-        if spec.frame.height % side or spec.frame.width % side:
+        side = int(spec.tiles.side)
+        if spec.tiles.scrolls or spec.frame.height % side or spec.frame.width % side:
             raise ValueError(
-                f"Frames of {spec.frame.height}×{spec.frame.width} pixels cannot be cut into tiles of {side}."
+                f"Frames of {spec.frame.height}×{spec.frame.width} pixels cannot be cut into tiles of "
+                f"{spec.tiles.side:g}, the agent on one of them."
             )
         return cls(
             grid=(spec.frame.height // side, spec.frame.width // side),

@@ -1,7 +1,6 @@
 """The learned world: tokenizer and dynamics tied into a `core.WorldModel`."""
 
 import dataclasses
-from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -11,13 +10,11 @@ from oyster_jax.core.spec import WorldSpec
 from oyster_jax.core.state import Status, WorldState
 from oyster_jax.diffusion.objective import Denoise
 from oyster_jax.diffusion.sampler import sample
-from oyster_jax.models import dynamics, heads, spatial_map, structure, tokenizer
-from oyster_jax.models.camera import CameraConfig
+from oyster_jax.models import dynamics, heads, painter, spatial_map, structure, tokenizer
 from oyster_jax.models.dynamics import Dynamics, DynamicsConfig
-from oyster_jax.models.heads import HeadsConfig
+from oyster_jax.models.painter import PainterConfig
 from oyster_jax.models.sampler import SamplerConfig
-from oyster_jax.models.spatial_map import MapConfig
-from oyster_jax.models.structure import Cells, StructureConfig
+from oyster_jax.models.structure import Cells
 from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.nn.anywhere import anywhere
 from oyster_jax.prng import named_key, tick_key
@@ -28,19 +25,21 @@ from oyster_jax.typing import Action, Actions, Array, Bool, Float, Frame, Frames
 class WorldNetwork:
     """A `core.model.WorldModel`: frozen, hashable, without parameters.
 
-    Parameters are `{"tokenizer": {…}, "dynamics": {…}}`.
+    Parameters are `{"tokenizer": {…}, "dynamics": {…}}`, and `"painter"` where there is one.
 
     Attributes:
       spec: what the world shows and accepts.
       tokenizer: size of the tokenizer.
       dynamics: size of the dynamics.
       sampler: how next latents are drawn.
+      painter: draws the first frame of a world that is described, where the tokenizer knows no structure.
     """
 
     spec: WorldSpec
     tokenizer: TokenizerConfig
     dynamics: DynamicsConfig
     sampler: SamplerConfig = SamplerConfig()
+    painter: PainterConfig | None = None
 
     def __post_init__(self) -> None:
         expected = {
@@ -64,10 +63,18 @@ class WorldNetwork:
 
     def init(self, key: PRNGKey) -> Params:
         """Draws fresh parameters."""
-        return {
+        drawn = {} if self.painter is None else {"painter": painter.init(self.painter, named_key(key, "painter"))}
+        return drawn | {
             "tokenizer": tokenizer.init(self.tokenizer, named_key(key, "tokenizer")),
             "dynamics": dynamics.init(self.dynamics, named_key(key, "dynamics")),
         }
+
+    @property
+    def scenery(self) -> WorldSpec | None:
+        """The specification of descriptions that the world begins from; None where it begins from none."""
+        if self.painter is not None:
+            return self.painter.spec(self.spec)
+        return None if self.tokenizer.structure is None else self.spec
 
     def reset(self, params: Params, key: PRNGKey) -> WorldState:
         """Dreams a first frame: with no history to read, the trunk takes part in every denoising step."""
@@ -103,7 +110,15 @@ class WorldNetwork:
         return self._shown(params, state)
 
     def spawn(self, params: Params, seen: Observation, key: PRNGKey) -> WorldState:
-        """Returns the state of a world that begins at a moment of which anything is known; see `Encoder.observed`."""
+        """Returns the state of a world that begins at a moment of which anything is known.
+
+        Its picture is painted where there is a painter; else see `Encoder.observed`.
+        """
+        if self.painter is not None:
+            size = (self.spec.frame.height, self.spec.frame.width)
+            batch = jax.tree.map(lambda leaf: leaf[None], seen)
+            frames = painter.painted(self.painter, params["painter"], size, batch)
+            return self.encode(params, frames, jnp.zeros((0,), jnp.int32), key)
         latent = tokenizer.bind(self.tokenizer, params["tokenizer"]).encoder.observed(seen)
         return self._shown(params, self._empty(key).replace(latent=latent))
 
@@ -231,46 +246,6 @@ class WorldNetwork:
         seen, coverage = spatial_map.look(state.memory["canvas"], self._position(state), frame.height, frame.width)
         latent = tokenizer.bind(self.tokenizer, params["tokenizer"]).encoder(seen)
         return spatial_map.draft(latent, spatial_map.cell_coverage(coverage, self.tokenizer.patch))
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns a JSON-ready dict without the spec; `from_json` is its inverse."""
-        data = {name: dataclasses.asdict(getattr(self, name)) for name in ("tokenizer", "dynamics", "sampler")}
-        # Worlds of frames and actions alone are described, and known by their digest, as before there was any other.
-        if self.tokenizer.structure is None:
-            del data["tokenizer"]["structure"]
-        for name in ("events", "posterior", "fine_head", "fine_current"):
-            if not data["dynamics"][name]:
-                del data["dynamics"][name]
-        if not self.guided:
-            del data["sampler"]["guidance"]
-        return data
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any], spec: WorldSpec) -> Self:
-        """Rebuilds a network from `to_json`.
-
-        Raises:
-          ValueError: a field is missing or unknown, or the parts do not fit together.
-        """
-        try:
-            readouts = data["dynamics"]["readouts"]
-            readouts = HeadsConfig(**readouts | {"entity_types": tuple(readouts["entity_types"])})
-            known = data["tokenizer"].get("structure")
-            canvas = data["dynamics"].get("map")
-            camera = data["dynamics"].get("camera")
-            parts = {
-                "readouts": readouts,
-                "map": MapConfig(**canvas) if canvas else None,
-                "camera": CameraConfig(**camera) if camera else None,
-            }
-            return cls(
-                spec=spec,
-                tokenizer=TokenizerConfig(**data["tokenizer"] | {"structure": StructureConfig.from_json(known)}),
-                dynamics=DynamicsConfig(**data["dynamics"] | parts),
-                sampler=SamplerConfig(**data["sampler"]),
-            )
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"This is not the description of a world model: {error!r}.") from error
 
     def _empty(self, key: PRNGKey) -> WorldState:
         latent = jnp.zeros((self.dynamics.tokens, self.dynamics.channels))

@@ -13,6 +13,7 @@ from oyster_jax.train.camera import CameraTraining
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.dynamics import DynamicsLossConfig
 from oyster_jax.train.judge import JudgeTraining
+from oyster_jax.train.painter import PainterTraining
 from oyster_jax.train.self_rollout import SelfRolloutConfig
 from oyster_jax.train.tokenizer import TokenizerLossConfig
 from oyster_jax.train.words import WordsTraining
@@ -39,6 +40,8 @@ class ExperimentConfig:
       sampler: how the finished world draws its frames.
       mesh: over which devices everything is trained, and how it is cut up.
       judge: networks that read buttons and motion off frames, trained last; None where nobody measures with them.
+      painter: a network that draws first frames from descriptions; None where a world begins from none, or its
+        tokenizer knows structure.
       words: networks that make places of sentences, for a source that has a lexicon; None where there are none.
     """
 
@@ -56,6 +59,7 @@ class ExperimentConfig:
     camera: CameraTraining | None = None
     sampler: SamplerConfig = SamplerConfig()
     judge: JudgeTraining | None = None
+    painter: PainterTraining | None = None
     words: WordsTraining | None = None
     mesh: MeshConfig = MeshConfig()
 
@@ -67,7 +71,7 @@ class ExperimentConfig:
     @property
     def trainings(self) -> tuple[TrainConfig, ...]:
         """How all of its stages train."""
-        others = [stage.training for stage in (self.camera, self.judge) if stage is not None]
+        others = [stage.training for stage in (self.camera, self.judge, self.painter) if stage is not None]
         words = () if self.words is None else (self.words.text, self.words.scene)
         return self.tokenizer_training, *self.dynamics_stages.values(), *others, *words
 
@@ -89,5 +93,9 @@ class ExperimentConfig:
     def network(self) -> WorldNetwork:
         """The world model that the experiment trains."""
         return WorldNetwork(
-            spec=self.recording.source.spec, tokenizer=self.tokenizer, dynamics=self.dynamics, sampler=self.sampler
+            spec=self.recording.source.spec,
+            tokenizer=self.tokenizer,
+            dynamics=self.dynamics,
+            sampler=self.sampler,
+            painter=None if self.painter is None else self.painter.network,
         )

@@ -13,11 +13,11 @@ from oyster_jax.core.rollout import rollout
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.latents import cache_latents
 from oyster_jax.data.manifest import MANIFEST
-from oyster_jax.data.record import record
+from oyster_jax.data.record import RecordConfig, record
 from oyster_jax.data.scenes import Scenes, read_moments
 from oyster_jax.data.sources.recorded import Recorded
 from oyster_jax.frames import write_clip
-from oyster_jax.models import dynamics, inverse_dynamics, tokenizer
+from oyster_jax.models import dynamics, inverse_dynamics, painter, tokenizer
 from oyster_jax.models.inverse_dynamics import JudgeConfig
 from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.parallel.distributed import on_host, once
@@ -30,6 +30,7 @@ from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.judge import judge_stage
 from oyster_jax.train.loop import Sample, Stage, fit
 from oyster_jax.train.metrics import progress_bar
+from oyster_jax.train.painter import painter_stage
 from oyster_jax.train.self_rollout import self_rollout_stage
 from oyster_jax.train.state import TrainState
 from oyster_jax.train.tokenizer import tokenizer_stage
@@ -79,7 +80,12 @@ def run(config: ExperimentConfig, folder: Path, data: Path | None = None, init_f
         learned = trained(stage, rollouts.training)
     if config.judge is not None:
         trained(judge_stage(config.judge, dataset, config.seed), config.judge.training)
-    return {"tokenizer": params, "dynamics": learned}
+    world = {"tokenizer": params, "dynamics": learned}
+    if config.painter is not None:
+        scenery = _recorded(config.painter.recording, folder / "scenery")
+        stage = painter_stage(config.painter.network, config.painter.training, scenery, config.seed)
+        world["painter"] = trained(_begun(stage, init_from, "painter"), config.painter.training)
+    return world
 
 
 def words(config: ExperimentConfig, folder: Path, data: Path | None = None) -> TrainedWords | None:
@@ -116,10 +122,14 @@ def finished(config: ExperimentConfig, folder: Path) -> tuple[WorldNetwork, Para
     last = begun[-1] if begun else "dynamics"
     first = functools.partial(tokenizer.init, config.tokenizer)
     second = functools.partial(dynamics.init, config.dynamics)
-    return config.network, {
+    params = {
         "tokenizer": restored(first, config.tokenizer_training, folder / "tokenizer"),
         "dynamics": restored(second, config.dynamics_stages[last], folder / last),
     }
+    if config.painter is not None:
+        third = functools.partial(painter.init, config.painter.network)
+        params["painter"] = restored(third, config.painter.training, folder / "painter")
+    return config.network, params
 
 
 def finished_judge(config: ExperimentConfig, folder: Path) -> tuple[JudgeConfig, Params]:
@@ -142,10 +152,13 @@ def data_folder(config: ExperimentConfig, folder: Path) -> Path:
 
 def recorded(config: ExperimentConfig, folder: Path) -> EpisodeDataset:
     """Returns the training data in `folder`, recording it first where it is not there."""
+    return _recorded(config.recording, folder)
 
+
+def _recorded(recording: RecordConfig, folder: Path) -> EpisodeDataset:
     def make() -> None:
-        with progress_bar("recording", config.recording.frames) as progress:
-            record(config.recording, folder, progress)
+        with progress_bar("recording", recording.frames) as progress:
+            record(recording, folder, progress)
 
     once((folder / MANIFEST).exists, make)
     return EpisodeDataset(folder)

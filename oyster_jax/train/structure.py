@@ -39,7 +39,7 @@ def moments_of(arrays: Mapping[str, Array]) -> Observation:
     """Returns rows of arrays named as in `Episode` as moments."""
     return Observation(
         frame=arrays["frames"], tiles=arrays["tiles"], entities=arrays["entities"],
-        entity_mask=arrays["entity_mask"], quantities=arrays["quantities"],
+        entity_mask=arrays["entity_mask"], quantities=arrays.get("quantities"),
     )  # fmt: skip
 
 

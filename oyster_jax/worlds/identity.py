@@ -10,6 +10,7 @@ from typing import Any
 import jax
 
 from oyster_jax.evaluate.machine import machine
+from oyster_jax.models.description import network_to_json
 from oyster_jax.session.archive import Archive
 from oyster_jax.session.errors import SessionError
 from oyster_jax.worlds.world import World
@@ -92,4 +93,4 @@ def changed_home(archive: Archive) -> str | None:
 
 def _model_digest(world: World) -> str:
     kinds = sorted({str(leaf.dtype) for leaf in jax.tree.leaves(world.params)})
-    return hashlib.sha256(json.dumps([world.model.to_json(), kinds], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([network_to_json(world.model), kinds], sort_keys=True).encode()).hexdigest()

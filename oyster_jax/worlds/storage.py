@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from oyster_jax.core.spec import WorldSpec
 from oyster_jax.files import write_whole
+from oyster_jax.models.description import network_from_json, network_to_json
 from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.tree import nested, tree_digest
 from oyster_jax.typing import Params
@@ -40,7 +41,7 @@ def save_world(folder: Path, model: WorldNetwork, params: Params, record: Mappin
         **record,
         "schema_version": SCHEMA_VERSION,
         "spec": model.spec.to_json(),
-        "model": model.to_json(),
+        "model": network_to_json(model),
         "weights": described(WEIGHTS, weights) | {"dtype": STORED},
         "digest": tree_digest(stored),
     }
@@ -64,7 +65,7 @@ def read_world(folder: Path, *, dtype: str | None = None) -> World:
     record = read_record(folder)
     path = folder / RECORD
     try:
-        model = WorldNetwork.from_json(record["model"], WorldSpec.from_json(record["spec"]))
+        model = network_from_json(record["model"], WorldSpec.from_json(record["spec"]))
         expected = jax.eval_shape(model.init, jax.random.key(0))
     except (ValueError, TypeError) as error:
         raise WorldError(f"{path} describes a model that this Oyster does not know: {error}") from error

@@ -7,9 +7,11 @@
     }
 
 Places are in tiles from the agent, x to the right and y upwards, whole numbers; the agent may be left out, and stands
-at 0, 0. Fields that an entity does not give are what such a one comes with (a zombie 5 points of health), or 0;
-quantities that are not named have the value with which an episode begins. Any of the three parts may be left out, and
-is then unknown.
+at 0, 0. Where frames scroll by fractions of a tile (CoinRun), places are such fractions, from the middle of the tile in
+which the agent is, and it may itself be off that by half a tile. Fields that an entity does not give are what such a
+one comes with (a zombie 5 points of health), or 0; quantities that are not named have the value with which an episode
+begins. Any of the three parts may be left out, and is then unknown, or empty where frames scroll. A world without
+quantities has two parts.
 """
 
 import json
@@ -29,6 +31,9 @@ from oyster_jax.worlds.errors import WorldError
 PARTS = ("tiles", "entities", "quantities")
 
 _LARGEST = 1e300
+
+#: From the middle of a tile to its edge, in tiles.
+_HALF = 0.5
 
 #: Probability from which on an entity is told.
 _THERE = 0.5
@@ -57,18 +62,19 @@ def parse(spec: WorldSpec, data: Mapping[str, Any]) -> Observation:
     Raises:
       WorldError: something in it is not as it should be, or the world has no structure.
     """
-    if spec.tiles is None or spec.quantities is None or spec.entity is None:
+    if spec.tiles is None or spec.entity is None:
         raise WorldError(f"The world '{spec.name}' knows frames only, and cannot begin from entities.")
-    if unknown := set(data) - set(PARTS):
-        raise WorldError(f"A description has {', '.join(PARTS)}, but no '{min(map(str, unknown))}'; leave it out.")
+    parts = PARTS if spec.quantities is not None else PARTS[:2]
+    if unknown := set(data) - set(parts):
+        raise WorldError(f"A description has {', '.join(parts)}, but no '{min(map(str, unknown))}'; leave it out.")
     if not data:
-        raise WorldError(f"The description is empty; give any of {', '.join(PARTS)}.")
+        raise WorldError(f"The description is empty; give any of {', '.join(parts)}.")
     found: dict[str, Any] = {}
     if "tiles" in data:
         found["tiles"] = _tiles(spec.tiles, data["tiles"])
     if "entities" in data:
         found["entities"], found["entity_mask"] = _entities(spec.entity, spec.tiles, data["entities"])
-    if "quantities" in data:
+    if "quantities" in data and spec.quantities is not None:
         found["quantities"] = _quantities(spec.quantities, data["quantities"])
     return Observation(**{name: jnp.asarray(array) for name, array in found.items()})
 
@@ -103,23 +109,30 @@ def documented(spec: WorldSpec, moment: Moments) -> dict[str, Any]:
     assert spec.tiles is not None
     assert spec.entity is not None
     assert spec.quantities is not None
-    fields = spec.entity.fields
+    values = zip(spec.quantities.names, moment.quantities[0].tolist(), strict=True)
     table = moment.entities[0][moment.entity_mask[0]]
+    return pictured(spec, moment.tiles[0], table) | {"quantities": {name: round(value, 3) for name, value in values}}
+
+
+def pictured(spec: WorldSpec, tiles: np.ndarray, table: np.ndarray) -> dict[str, Any]:
+    """Returns tiles `[rows, columns]` and those of the entities `[entities, fields]` that a frame shows, as a document.
+
+    Fields in which a thing is as such a one comes are left out.
+    """
+    assert spec.tiles is not None
+    assert spec.entity is not None
+    fields = spec.entity.fields
+    origin = table[0, [fields.index("x"), fields.index("y")]]
+    origin = np.floor(origin) + _HALF if spec.tiles.scrolls else origin
     entities = []
     for row in table.tolist():
         own = dict(zip(fields, row, strict=True))
-        place = {
-            "x": own.pop("x") - float(table[0, fields.index("x")]),
-            "y": own.pop("y") - float(table[0, fields.index("y")]),
-        }
         kind = spec.entity.types[int(own.pop("type"))]
-        entities.append({"type": kind, **place, **{name: value for name, value in own.items() if value}})
-    values = zip(spec.quantities.names, moment.quantities[0].tolist(), strict=True)
-    return {
-        "tiles": [[spec.tiles.kinds[kind] for kind in row] for row in moment.tiles[0].tolist()],
-        "entities": entities,
-        "quantities": {name: round(value, 3) for name, value in values},
-    }
+        place = {name: float(own.pop(name) - start) for name, start in zip(("x", "y"), origin, strict=True)}
+        if kind and placed(spec.tiles, **place):
+            said = {name: value for name, value in own.items() if value != spec.entity.usual_value(kind, name)}
+            entities.append({"type": kind, **place, **said})
+    return {"tiles": [[spec.tiles.kinds[kind] for kind in row] for row in tiles.tolist()], "entities": entities}
 
 
 def _tiles(spec: TileSpec, given: Any) -> np.ndarray:
@@ -151,8 +164,8 @@ def _entities(spec: EntitySpec, tiles: TileSpec, given: Any) -> tuple[np.ndarray
     mask[0] = True
     for row, one in enumerate([*(agents or [{}]), *others]):
         kind = one.get("type", spec.types[0] if row == 0 else None)
-        if kind not in spec.types:
-            raise WorldError(f"There is no entity of type '{kind}'; this world has {', '.join(spec.types)}.")
+        if kind not in spec.named:
+            raise WorldError(f"There is no entity of type '{kind}'; this world has {', '.join(spec.named)}.")
         table[row] = [spec.usual_value(kind, name) for name in spec.fields]
         for name, value in one.items():
             if name in ("type", "probability"):
@@ -163,10 +176,16 @@ def _entities(spec: EntitySpec, tiles: TileSpec, given: Any) -> tuple[np.ndarray
             table[row, spec.column(name)] = number(value, f"The {name} of a {kind}")
         table[row, spec.column("type")] = spec.types.index(kind)
         x, y = (float(table[row, spec.column(axis)]) for axis in ("x", "y"))
-        if row == 0 and (x, y) != (0, 0):
-            raise WorldError(f"The {kind} stands at x 0, y 0, which places count from, not at x {x:g}, y {y:g}.")
+        if row == 0 and not (-_HALF <= min(x, y) <= max(x, y) < _HALF if tiles.scrolls else x == y == 0):
+            raise WorldError(
+                f"The {kind} stands at x 0, y 0, which places count from, or up to half a tile beside it where frames "
+                f"scroll; not at x {x:g}, y {y:g}."
+            )
         check_place(tiles, f"The {kind}", x, y)
         mask[row] = True
+    if tiles.scrolls:
+        # As in a level: fractions tell where in its tile something is.
+        table[mask] += _HALF * np.isin(spec.fields, ("x", "y"))
     return table, mask
 
 
@@ -176,13 +195,24 @@ def check_place(tiles: TileSpec, what: str, x: float, y: float) -> None:
     Raises:
       WorldError: it lies beyond; the sentence begins with `what`.
     """
-    left, top = -tiles.agent[1], tiles.agent[0]
-    right, bottom = left + tiles.columns - 1, top - tiles.rows + 1
-    if not (left <= x <= right and bottom <= y <= top):
+    if not placed(tiles, x, y):
+        left, right, bottom, top = _bounds(tiles)
         raise WorldError(
             f"{what} at x {x:g}, y {y:g} lies beyond the frame, which shows x {left} to {right} and y {bottom} to "
             f"{top} around the agent."
         )
+
+
+def placed(tiles: TileSpec, x: float, y: float) -> bool:
+    """Whether a place, in tiles from the agent, is one that a frame shows."""
+    left, right, bottom, top = _bounds(tiles)
+    return left <= x <= right and bottom <= y <= top
+
+
+def _bounds(tiles: TileSpec) -> tuple[int, int, int, int]:
+    """Returns the places of the outermost tiles: left, right, bottom, top."""
+    left, top = -tiles.agent[1], tiles.agent[0]
+    return left, left + tiles.columns - 1, top - tiles.rows + 1, top
 
 
 def _quantities(spec: QuantitySpec, given: Any) -> np.ndarray:

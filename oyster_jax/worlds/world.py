@@ -340,12 +340,12 @@ class World:
     ) -> WorldState:
         from oyster_jax.worlds.structure import parse
 
-        if self.model.tokenizer.structure is None:
+        if self.model.scenery is None:
             raise WorldError(f"The world '{self.name}' knows frames only, and cannot begin from entities.")
-        seen = parse(self.spec, entities)
+        seen = parse(self.model.scenery, entities)
         if frames is not None:
-            if np.shape(frames) != (1, *self.spec.frame.shape) or len(actions):
-                raise WorldError("Beside entities a world is shown one frame, and no actions.")
+            if self.model.painter or np.shape(frames) != (1, *self.spec.frame.shape) or len(actions):
+                raise WorldError("Beside entities a world is shown one frame, or none if it paints, and no actions.")
             seen = dataclasses.replace(seen, frame=jnp.asarray(frames[0], jnp.uint8))
         return self._spawn(self.params, seen, jax.random.key(seed))
 

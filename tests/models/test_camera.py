@@ -12,8 +12,8 @@ import pytest
 from oyster_jax.core.rollout import rollout
 from oyster_jax.models import dynamics
 from oyster_jax.models.camera import Camera, CameraConfig, motion_features, told
+from oyster_jax.models.description import network_from_json, network_to_json
 from oyster_jax.models.spatial_map import MapConfig
-from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.testing import noisy, tiny_model
 
 CONFIG = dataclasses.replace(tiny_model().dynamics, camera=CameraConfig(view=2, features=16, depth=2))
@@ -63,7 +63,7 @@ def test_motions_are_told_to_fractions_of_a_pixel(shape: tuple[int, ...]) -> Non
 def test_a_world_with_a_camera_steps_as_it_rolls_out_and_is_described_whole() -> None:
     canvas = MapConfig(rows=40, columns=48, changed=96, given_trust=0.3, drawn_trust=0.1)
     model = dataclasses.replace(tiny_model(), dynamics=dataclasses.replace(CONFIG, map=canvas))
-    assert WorldNetwork.from_json(json.loads(json.dumps(model.to_json())), model.spec) == model
+    assert network_from_json(json.loads(json.dumps(network_to_json(model))), model.spec) == model
     params = noisy(model.init(jax.random.key(0)), jax.random.key(1))
     frames = jax.random.randint(jax.random.key(2), (3, 16, 16, 3), 0, 256).astype(jnp.uint8)
     state = jax.jit(model.encode)(params, frames, jnp.array([7, 8], jnp.int32), jax.random.key(3))

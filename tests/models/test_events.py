@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from oyster_jax.core.spec import EventSpec
-from oyster_jax.models.world_model import WorldNetwork
+from oyster_jax.models.description import network_from_json, network_to_json
 from tests.models.structured import network, shaken
 
 PLAIN = network()
@@ -99,8 +99,8 @@ def test_of_a_batch_those_are_guided_in_which_something_happens():
 
 
 def test_guidance_is_told_of_in_descriptions_where_there_is_any():
-    assert "guidance" not in NETWORK.to_json()["sampler"]
-    assert WorldNetwork.from_json(GUIDED.to_json(), GUIDED.spec) == GUIDED
+    assert "guidance" not in network_to_json(NETWORK)["sampler"]
+    assert network_from_json(network_to_json(GUIDED), GUIDED.spec) == GUIDED
     with pytest.raises(ValueError, match="factor from 1 on"):
         dataclasses.replace(GUIDED.sampler, guidance=0.5)
     with pytest.raises(ValueError, match="guides nothing"):
@@ -108,9 +108,9 @@ def test_guidance_is_told_of_in_descriptions_where_there_is_any():
 
 
 def test_worlds_without_events_are_described_as_before():
-    assert "events" not in PLAIN.to_json()["dynamics"]
+    assert "events" not in network_to_json(PLAIN)["dynamics"]
     assert "event" not in PLAIN.reset(PLAIN.init(jax.random.key(0)), jax.random.key(1)).cache
-    assert WorldNetwork.from_json(NETWORK.to_json(), NETWORK.spec) == NETWORK
+    assert network_from_json(network_to_json(NETWORK), NETWORK.spec) == NETWORK
 
 
 def test_network_and_specification_agree_on_events():

@@ -10,9 +10,9 @@ import pytest
 
 from oyster_jax.core.observation import Observation
 from oyster_jax.models import structure, tokenizer
+from oyster_jax.models.description import network_from_json, network_to_json
 from oyster_jax.models.structure import Cells, StructureConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
-from oyster_jax.models.world_model import WorldNetwork
 from tests.models.structured import CONFIG, SPEC, TOKENIZER, moments, network, shaken, without
 
 PARAMS = shaken(tokenizer.init(TOKENIZER, jax.random.key(0)))
@@ -84,10 +84,10 @@ def test_a_renderer_that_tells_draws_the_same_frames():
 
 def test_descriptions_survive_json_and_stay_as_they_were_without_structure():
     model = network()
-    assert WorldNetwork.from_json(json.loads(json.dumps(model.to_json())), model.spec) == model
+    assert network_from_json(json.loads(json.dumps(network_to_json(model))), model.spec) == model
     plain = dataclasses.replace(model, tokenizer=dataclasses.replace(model.tokenizer, structure=None))
-    assert "structure" not in plain.to_json()["tokenizer"]
-    assert WorldNetwork.from_json(plain.to_json(), plain.spec) == plain
+    assert "structure" not in network_to_json(plain)["tokenizer"]
+    assert network_from_json(network_to_json(plain), plain.spec) == plain
 
 
 def test_what_does_not_fit_is_refused():

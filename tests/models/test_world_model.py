@@ -11,6 +11,7 @@ from oyster_jax.core.model import WorldModel
 from oyster_jax.core.spec import ActionSpec
 from oyster_jax.evaluate.flops import matmul_flops
 from oyster_jax.models import tokenizer
+from oyster_jax.models.description import network_from_json, network_to_json
 from oyster_jax.models.presets import preset
 from oyster_jax.models.sampler import SamplerConfig
 from oyster_jax.models.tokenizer import TokenizerConfig
@@ -25,9 +26,9 @@ def test_it_follows_the_protocol_and_is_hashable() -> None:
 
 def test_json_round_trip() -> None:
     model = tiny_model()
-    assert WorldNetwork.from_json(model.to_json(), model.spec) == model
+    assert network_from_json(network_to_json(model), model.spec) == model
     with pytest.raises(ValueError, match="not the description"):
-        WorldNetwork.from_json({"tokenizer": {}}, model.spec)
+        network_from_json({"tokenizer": {}}, model.spec)
 
 
 def test_parts_that_do_not_fit_are_refused() -> None:

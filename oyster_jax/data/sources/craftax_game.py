@@ -120,7 +120,7 @@ def _renderer() -> Callable[[Any], Array]:
     """Returns Craftax's own renderer, for tiles of 7 pixels: float pixels `[63, 63, 3]`, 0 to 255."""
     from craftax.craftax_classic import constants, renderer
 
-    side = craftax_state.TILES.side
+    side = int(craftax_state.TILES.side)
     with _lenient():
         textures = constants.load_all_textures_given_size(side)
     loads = renderer.load_all_textures

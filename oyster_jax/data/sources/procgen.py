@@ -9,7 +9,7 @@ from jaxtyping import Int32, UInt8
 
 from oyster_jax.core.spec import ActionSpec, EntitySpec, FrameSpec, WorldSpec
 from oyster_jax.data.errors import DatasetError
-from oyster_jax.data.sources import procgen_state
+from oyster_jax.data.sources import coinrun_scenery, procgen_state
 from oyster_jax.data.sources.source import TimeStep
 
 GAMES = (
@@ -56,11 +56,12 @@ class Procgen:
       backgrounds: whether levels have pictures behind them.
       themes: whether levels differ in their tiles and figures.
       entities: whether the simulator's entities are recorded too.
+      scenery: whether the tiles around the agent are, which are known of CoinRun; entities then have types with names.
       capacity: rows of the entity table.
       side: pixels a side of the frames: 64, as agents see them, or 128 or 256, made from the picture for people.
 
     Raises:
-      DatasetError: there is no such game, distribution or size, or the game lacks the distribution.
+      DatasetError: there is no such game, distribution or size, or the game lacks the distribution, or scenery.
     """
 
     game: str = "coinrun"
@@ -68,6 +69,7 @@ class Procgen:
     backgrounds: bool = False
     themes: bool = False
     entities: bool = False
+    scenery: bool = False
     capacity: int = ENTITY_CAPACITY
     side: int = FRAME
 
@@ -86,6 +88,8 @@ class Procgen:
                 f"The {self.distribution} distribution exists for {', '.join(sorted(_ONLY[self.distribution]))}, "
                 f"not for {self.game}; choose easy or hard."
             )
+        if self.scenery and (self.game != "coinrun" or not self.entities):
+            raise DatasetError("The tiles around the agent are known of coinrun alone, and recorded with its entities.")
         if self.side not in (FRAME, DRAWN // 4, DRAWN // 2):
             raise DatasetError(f"Procgen's frames have 64, 128 or 256 pixels a side, but {self.side} were asked for.")
 
@@ -98,7 +102,7 @@ class Procgen:
     def options(self) -> dict[str, Any]:
         """Which levels and which look."""
         look = {name: getattr(self, name) for name in ("distribution", "backgrounds", "themes")}
-        return look if self.side == FRAME else look | {"side": self.side}
+        return look | ({} if self.side == FRAME else {"side": self.side}) | ({"scenery": True} if self.scenery else {})
 
     @property
     def spec(self) -> WorldSpec:
@@ -109,8 +113,14 @@ class Procgen:
             name=self.game,
             frame=FrameSpec(height=self.side, width=self.side, rate=FRAME_RATE),
             action=ActionSpec(names=names, idle="noop"),
-            entity=EntitySpec(capacity=self.capacity, fields=procgen_state.FIELDS) if self.entities else None,
+            entity=self._entity if self.entities else None,
+            tiles=coinrun_scenery.tiles(self.side) if self.scenery else None,
         )
+
+    @property
+    def _entity(self) -> EntitySpec:
+        known = {"types": coinrun_scenery.TYPES, "usual": coinrun_scenery.USUAL} if self.scenery else {}
+        return EntitySpec(capacity=self.capacity, fields=procgen_state.FIELDS, **known)
 
     def open(self, *, environments: int, levels: tuple[int, int], seed: int, threads: int = 2) -> "ProcgenSimulator":
         """Starts the game; see `Source.open`.
@@ -181,6 +191,15 @@ class ProcgenSimulator:
     def _time_step(self, frames: np.ndarray, info: dict, rewards: np.ndarray, ended: np.ndarray) -> TimeStep:
         tables = self._reader.tables(self._source.capacity) if self._source.entities else (None, None, None)
         entities, mask, lost = tables
+        tiles = None
+        if self._source.scenery and entities is not None:
+            x, y = (procgen_state.FIELDS.index(name) for name in ("x", "y"))
+            tiles = np.stack(
+                [
+                    coinrun_scenery.around(self._reader.grid(index), table[0, [x, y]])
+                    for index, table in enumerate(entities)
+                ]
+            )
         return TimeStep(
             frames=frames if self._source.side == FRAME else _reduced(info["rgb"], self._source.side),
             levels=info["level_seed"],
@@ -190,6 +209,7 @@ class ProcgenSimulator:
             entities=entities,
             entity_mask=mask,
             entities_lost=lost,
+            tiles=tiles,
         )
 
 

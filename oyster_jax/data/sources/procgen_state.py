@@ -46,6 +46,9 @@ _STATE_VERSION = 0
 _INTEGER = struct.Struct("<i")
 # Behind the two random generators: f | i i | action | timeout, 4 i | i | f | i i | tick | i | grid size | entities.
 _TAIL = struct.Struct("<fiiiiiiiiifiiiiii")
+# Behind the entities: 20 numbers, a random generator as text, 9 numbers, then the grid: columns, rows, how many.
+_BEFORE_GENERATOR, _BEFORE_GRID = 20 * 4, 9 * 4
+_GRID = struct.Struct("<iii")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,6 +106,24 @@ def parse_entities(state: Any, header: StateHeader) -> Float32[np.ndarray, "enti
     return table
 
 
+def parse_grid(state: Any, header: StateHeader) -> Int32[np.ndarray, "rows columns"]:
+    """Returns the game's codes of what each tile of the level is, the lowest row first.
+
+    Raises:
+      DatasetError: the state is not laid out as expected.
+    """
+    offset = header.offset + header.entities * _RECORD_BYTES + _BEFORE_GENERATOR
+    try:
+        (length,) = _INTEGER.unpack_from(state, offset)
+        offset += 4 + length + _BEFORE_GRID
+        columns, rows, count = _GRID.unpack_from(state, offset)
+        if columns * rows != count:
+            raise DatasetError(f"Procgen's state has {count} tiles where {columns} times {rows} were expected.")
+        return np.frombuffer(state, np.int32, count, offset + _GRID.size).reshape(rows, columns)
+    except (struct.error, ValueError) as error:
+        raise DatasetError(f"Procgen's tiles cannot be read ({error}); install the pinned procgen-gym.") from error
+
+
 class StateReader:
     """Reads the states of a `ProcgenVecEnv` through one buffer of its own.
 
@@ -142,6 +163,11 @@ class StateReader:
             mask[index, :kept] = True
             lost[index] = header.entities - kept
         return tables, mask, lost
+
+    def grid(self, index: int) -> Int32[np.ndarray, "rows columns"]:
+        """Returns the tiles of one environment's level; see `parse_grid`."""
+        self._fetch(index)
+        return parse_grid(self._buffer, parse_header(self._buffer)).copy()
 
     def _fetch(self, index: int) -> int:
         # The package offers no public way to a state that does not copy a mebibyte.

@@ -41,6 +41,8 @@ def test_actions_bear_the_names_of_their_keys():
         ({"distribution": "memory"}, "not for coinrun"),
         ({"side": 100}, "64, 128 or 256 pixels a side, but 100"),
         ({"distribution": "exploration"}, "no distribution 'exploration'"),
+        ({"game": "maze", "entities": True, "scenery": True}, "known of coinrun alone"),
+        ({"scenery": True}, "recorded with its entities"),
     ],
 )
 def test_what_procgen_lacks_is_refused(options, sentence):
@@ -102,6 +104,31 @@ def test_a_jump_in_coinrun_obeys_gravity(simulator):
     np.testing.assert_allclose(speed[0], 1.5, atol=1e-5)
     np.testing.assert_allclose(np.diff(speed, axis=0), -0.2, atol=1e-5)
     np.testing.assert_allclose(np.diff(height, axis=0), speed[1:], atol=1e-4)
+
+
+def test_the_tiles_around_the_agent_are_those_that_the_frame_shows():
+    """Where the middle of a tile falls on a pixel with nothing before it, air is black and ground is not."""
+    pytest.importorskip("procgen_gym")
+    source = Procgen(entities=True, scenery=True)
+    simulator, tiles = source.open(environments=8, levels=LEVELS, seed=5), source.spec.tiles
+    simulator.observe()
+    for _ in range(20):
+        shown = simulator.step(np.full(8, 8, np.int32))
+    table, mask, _ = tables(shown)
+    x, y, rx, ry = (table[..., procgen_state.FIELDS.index(name)] for name in ("x", "y", "rx", "ry"))
+    compared = 0
+    for world in range(8):
+        for row, column in np.ndindex(tiles.rows, tiles.columns):
+            place = np.floor([x[world, 0], y[world, 0]]) + 0.5 + [column - tiles.agent[1], tiles.agent[0] - row]
+            across, down = (place - [x[world, 0], y[world, 0]]) * [1, -1] * tiles.side + 32
+            near = (abs(x[world] - place[0]) < rx[world] + 1) & (abs(y[world] - place[1]) < ry[world] + 1)
+            kind = tiles.kinds[shown.tiles[world, row, column]]
+            if 0 <= across < 64 and 0 <= down < 64 and kind in ("air", "ground") and not (near & mask[world]).any():
+                pixel = shown.frames[world, int(down), int(across)]
+                assert (pixel.max() > 60) == (kind == "ground")
+                compared += 1
+    assert compared > 500
+    simulator.close()
 
 
 def test_a_restored_state_shows_the_same_entities_and_frames(simulator):
