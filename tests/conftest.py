@@ -37,15 +37,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
-@pytest.fixture(scope="module")
-def quickly():
-    """Has programs compiled with less care, in half of the time: for files that ask nothing of the compiler.
+#: Folders and files whose programs are compiled as users' are: those that compare what two programs compute bit for
+#: bit, which is harder the more the compiler does, and those that run what ships at its own speed.
+CAREFUL = (
+    "test_laws.py", "parallel", "generate", "session", "serve/test_engine.py", "serve/browser", "worlds/test_shipped.py",
+    "worlds/test_world.py", "train/test_topology.py", "train/test_meshes.py",
+)  # fmt: skip
 
-    Not for those that compare what two programs compute bit for bit, which is harder the more the compiler does.
-    """
-    # Programs that are in memory are as they were compiled.
-    jax.clear_caches()
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-    jax.clear_caches()
+
+@pytest.fixture(scope="module", autouse=True)
+def compiler(request: pytest.FixtureRequest):
+    """Has all other programs compiled with less care, in half of the time, also those that tests start."""
+    place = request.path.relative_to(Path(__file__).parent)
+    quick = not any(Path(name) in (place, *place.parents) for name in CAREFUL)
+    if quick != jax.config.jax_disable_most_optimizations:
+        # Programs that are in memory are as they were compiled.
+        jax.clear_caches()
+        jax.config.update("jax_disable_most_optimizations", quick)
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(quick))

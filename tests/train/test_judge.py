@@ -21,8 +21,6 @@ from oyster_jax.train.optimizer import OptimizerConfig
 from oyster_jax.train.stages import finished_judge
 from tests.train.tiny_coinrun import get_config
 
-pytestmark = pytest.mark.usefixtures("quickly")
-
 NETWORK = JudgeConfig(press_features=16, motion_features=16, detector_features=16)
 JUDGE = JudgeTraining(
     network=NETWORK,

@@ -18,8 +18,6 @@ from oyster_jax.train import stages
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.own import WINDOW, own_world
 
-pytestmark = pytest.mark.usefixtures("quickly")
-
 ACTIONS = ("noop", "left", "right", "up")
 
 

@@ -24,8 +24,6 @@ from tests.train.tiny_coinrun import get_config
 
 pytest.importorskip("procgen_gym", reason="the simulator has no wheel for this Python")
 
-pytestmark = pytest.mark.usefixtures("quickly")
-
 
 class Counter:
     """Batches that count."""
