@@ -50,7 +50,7 @@ def compiler(request: pytest.FixtureRequest):
     """Has all other programs compiled with less care, in half of the time, also those that tests start."""
     place = request.path.relative_to(Path(__file__).parent)
     quick = not any(Path(name) in (place, *place.parents) for name in CAREFUL)
-    if quick != jax.config.jax_disable_most_optimizations:
+    if quick != jax.config.read("jax_disable_most_optimizations"):
         # Programs that are in memory are as they were compiled.
         jax.clear_caches()
         jax.config.update("jax_disable_most_optimizations", quick)
