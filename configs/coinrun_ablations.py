@@ -76,4 +76,5 @@ def get_config(variant: str = "plain") -> ExperimentConfig:
         ),
         self_rollouts=(),
         judge=None,
+        painter=None,
     )

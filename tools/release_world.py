@@ -126,7 +126,7 @@ type Command = (
 def release(command: Weights) -> Path:
     """Writes the world and loads it once; returns its folder."""
     config, folder = load_experiment(command.config), command.out or WORLDS / command.name
-    with _copied(command.run, ("tokenizer", *config.dynamics_stages)) as copied:
+    with _copied(command.run, ("tokenizer", *config.dynamics_stages, "painter")) as copied:
         model, params = finished(config, copied)
     training = {
         "config": dataclasses.asdict(config),
@@ -248,8 +248,8 @@ def _moment(dataset: EpisodeDataset, text: str, ticks: int) -> tuple[str, Record
 def _cost(config: ExperimentConfig, runs: Iterable[Path]) -> dict[str, Any]:
     """Returns steps and hours of computing of each stage, over all runs, and on what."""
     stages = {"tokenizer": config.tokenizer_training} | config.dynamics_stages
-    if config.camera is not None:
-        stages |= {"camera": config.camera.training}
+    others = {"camera": config.camera, "painter": config.painter}
+    stages |= {name: part.training for name, part in others.items() if part is not None}
     cost = collections.Counter({"hours": 0.0} | {f"{stage}_steps": 0 for stage in stages})
     for run in runs:
         if (run / RECORD).exists():

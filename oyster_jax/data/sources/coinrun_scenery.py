@@ -26,7 +26,7 @@ USUAL = (
         for kind, image in {"saw": 2.0, "enemy": 6.0, "crate": 20.0}.items()
         for field, value in {"rx": 0.5, "ry": 0.5, "alpha": 1.0, "image_type": image}.items()
     ),
-    ("enemy", "image_theme", 1.0),
+    ("enemy", "image_theme", 4.0),
 )
 
 
