@@ -31,6 +31,8 @@ _CALLED = re.compile(r"(?:calls|body|condition|to_apply|branch_computations)=\{?
 _EXCHANGE = re.compile(rf"= (.*?) ({'|'.join(_SENT)})(-start)?\(")
 #: How slices of TPUs exchange: each device hands what is left after its slice's own exchange to the runtime.
 _ACROSS = re.compile(r'= \((.*?)\) send\(.*_xla_megascale_transfer_type="([A-Z_]+)"')
+#: What it is called where one device hands over to one other.
+_ONE_TO_ONE = {"one-to-one": "collective-permute"}
 _ARRAY = re.compile(r"\b([a-z]+\d*)\[([\d,]*)\]")
 
 
@@ -111,7 +113,8 @@ def _across(computations: Mapping[str, list[str]], turns: Mapping[str, int]) -> 
     for name, lines in computations.items():
         for line in lines:
             if (match := _ACROSS.search(line)) is not None and turns[name]:
-                yield match[2].lower().replace("_", "-"), turns[name], next(_sizes(match[1]))
+                kind = match[2].lower().replace("_", "-")
+                yield _ONE_TO_ONE.get(kind, kind), turns[name], next(_sizes(match[1]))
 
 
 def _computations(program: str) -> dict[str, list[str]]:

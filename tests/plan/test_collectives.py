@@ -68,15 +68,14 @@ def test_neighbours_that_pass_on_are_found():
     assert (found.kind, found.axes, found.bytes) == ("collective-permute", "fsdp", 16)
 
 
-def test_what_slices_hand_over_to_each_other_is_found():
+@pytest.mark.parametrize(("said", "kind"), [("ALL_REDUCE", "all-reduce"), ("ONE_TO_ONE", "collective-permute")])
+def test_what_slices_hand_over_to_each_other_is_found(said, kind):
     """The TPU compiler has the runtime sum up over slices, and says so in attributes of what it sends there."""
     told = 'is_host_transfer=true, frontend_attributes={_xla_megascale_target="{1,2}x{0:3}",'
-    line = (
-        f'%s = (bf16[28,8]{{1,0}}, u32[], token[]) send(%x, %after), {told}_xla_megascale_transfer_type="ALL_REDUCE"}}'
-    )
+    line = f'%s = (bf16[28,8]{{1,0}}, u32[], token[]) send(%x, %after), {told}_xla_megascale_transfer_type="{said}"}}'
     text = f"ENTRY %main (param: f32[4]) -> f32[4] {{\n  {line}\n}}\n"
     (found,) = exchanges(text, MESH)
-    assert (found.kind, found.axes, found.count, found.largest) == ("all-reduce", "slice", 1, 28 * 8 * 2)
+    assert (found.kind, found.axes, found.count, found.largest) == (kind, "slice", 1, 28 * 8 * 2)
     assert found.bytes == 28 * 8 * 2
 
 
