@@ -38,10 +38,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 #: Folders and files whose programs are compiled as users' are: those that compare what two programs compute bit for
-#: bit, which is harder the more the compiler does, and those that run what ships at its own speed.
+#: bit, which is harder the more the compiler does, and those that run what ships at its own speed. Folders are whole
+#: where fixtures last longer than a file.
 CAREFUL = (
-    "test_laws.py", "parallel", "generate", "session", "serve/test_engine.py", "serve/browser",
-    "worlds/test_shipped.py", "worlds/test_world.py", "train/test_topology.py", "train/test_meshes.py",
+    "test_laws.py", "parallel", "generate", "session", "serve", "worlds", "train/test_topology.py",
+    "train/test_meshes.py",
 )  # fmt: skip
 
 
