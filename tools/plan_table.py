@@ -4,7 +4,8 @@
     tools/plan_table --out plans --only base      # one size
     tools/plan_table --out plans --print          # compiles nothing
 
-Each cell is one `oyster plan … --sweep --only train` in a process of its own, whose memory is free again when it ends.
+Each cell is one `oyster plan … --only train` in a process of its own, whose memory is free again when it ends. What one
+slice does is found by `--sweep`; several are copies of it, each with its windows.
 """
 
 import dataclasses
@@ -30,19 +31,36 @@ HEAD = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One size on one topology, whose mesh and batch a sweep finds."""
+    """One size on one topology.
+
+    Attributes:
+      size: name of the configuration.
+      topology: of one slice.
+      slices: how many.
+      copied: the plan of one slice, whose mesh all have; a sweep finds mesh and batch where it is None.
+    """
 
     size: str
     topology: str
     slices: int
+    copied: dict[str, Any] | None = None
 
     @property
     def options(self) -> list[str]:
         """What `oyster plan` is asked."""
         return [
             *(f"configs/{self.size}.py", "--topology", self.topology, "--slices", str(self.slices)),
-            *("--only", "train", "--sweep"),
+            *("--only", "train"),
+            *self._how,
         ]
+
+    @property
+    def _how(self) -> list[str]:
+        if self.copied is None:
+            return ["--sweep"]
+        (train,) = self.copied["programs"]
+        ways = [f"--mesh.{axis}={train['mesh'][axis]}" for axis in ("data", "fsdp", "tensor")]
+        return ["--batch", str(train["rows"] * self.slices), *ways]
 
     @property
     def folder(self) -> str:
@@ -68,11 +86,14 @@ class Config:
 
 def main(config: Config) -> int:
     """Plans what is not there yet; returns 1 unless every cell fits."""
-    cells = list(_cells(config))
-    for cell in cells:
+    cells, found = [], []
+    for cell in _cells(config):
+        one = dataclasses.replace(cell, slices=1)
+        cell = cell if cell.slices == 1 else dataclasses.replace(cell, copied=_found(config.out, one))
         if not config.print and _found(config.out, cell) is None:
             _plan(config, cell)
-    found = [_found(config.out, cell) for cell in cells]
+        cells.append(cell)
+        found.append(_found(config.out, cell))
     print("\n".join(table(cells, found)))
     return 0 if all(plan is not None and plan["programs"][0]["fits"] for plan in found) else 1
 

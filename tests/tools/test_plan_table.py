@@ -36,3 +36,14 @@ def test_what_is_planned_is_a_row(tool, tmp_path, capsys):
     planned = "slice 2 × data 4 × fsdp 32 | 1,024 | 25 % of 16.0 GiB | 1,234 ms | compute | 79 %"
     assert f"| large | 2 × v5p:4x4x8 | {planned} |" in rows
     assert sum("not planned" in row for row in rows) == 3
+
+
+def test_two_slices_are_copies_of_the_one_that_a_sweep_found(tool, tmp_path):
+    train = {"mesh": {"slice": 1, "data": 1, "fsdp": 64, "tensor": 4}, "rows": 256}
+    one = tool.Cell(size="xl", topology="v5e:16x16", slices=1)
+    assert one.options[-1] == "--sweep"
+    (tmp_path / one.folder).mkdir()
+    written = {"programs": [train], "command": f"oyster plan {' '.join(one.options)} --out somewhere"}
+    (tmp_path / one.folder / "plan.json").write_text(json.dumps(written))
+    two = tool.Cell(size="xl", topology="v5e:16x16", slices=2, copied=tool._found(tmp_path, one))
+    assert two.options[-5:] == ["--batch", "512", "--mesh.data=1", "--mesh.fsdp=64", "--mesh.tensor=4"]
