@@ -37,7 +37,7 @@ class Config:
     entities: tyro.conf.FlagCreatePairsOff[bool] = False
     """Procgen: also record positions, velocities and kinds of everything that moves (about a third slower)."""
     scenery: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Procgen's coinrun: also record the tiles around the agent, and what types of entities are called."""
+    """Procgen's coinrun: with --entities, also record the tiles around the agent, and what types are called."""
     distribution: Literal["easy", "hard", "extreme", "memory"] = "easy"
     """Procgen: which levels of the game."""
     backgrounds: tyro.conf.FlagCreatePairsOff[bool] = False

@@ -30,7 +30,8 @@ from oyster_jax.worlds.errors import WorldError
 
 PARTS = ("tiles", "entities", "quantities")
 
-_LARGEST = 1e300
+#: Larger numbers mean nothing in any world, and would soon be infinite.
+_LARGEST = 1e6
 
 #: From the middle of a tile to its edge, in tiles.
 _HALF = 0.5
@@ -64,6 +65,9 @@ def parse(spec: WorldSpec, data: Mapping[str, Any]) -> Observation:
     """
     if spec.tiles is None or spec.entity is None:
         raise WorldError(f"The world '{spec.name}' knows frames only, and cannot begin from entities.")
+    if not isinstance(data, Mapping):
+        example = json.dumps({"tiles": spec.tiles.kinds[0]})
+        raise WorldError(f"A description is an object, as in {example}; read a file of JSON first.")
     parts = PARTS if spec.quantities is not None else PARTS[:2]
     if unknown := set(data) - set(parts):
         raise WorldError(f"A description has {', '.join(parts)}, but no '{min(map(str, unknown))}'; leave it out.")
@@ -140,8 +144,11 @@ def _tiles(spec: TileSpec, given: Any) -> np.ndarray:
         given = [[given] * spec.columns] * spec.rows
     rows = [row.split() if isinstance(row, str) else row for row in given] if isinstance(given, list) else None
     if rows is None or len(rows) != spec.rows or not all(isinstance(row, list) for row in rows):
-        raise WorldError(f"The tiles are {spec.rows} rows of names, or one name for all of them.")
-    for number, row in enumerate(rows):
+        count = "none" if rows is None else len(rows)
+        raise WorldError(
+            f"The tiles are {spec.rows} rows of names, or one name for all of them, but {count} were given."
+        )
+    for number, row in enumerate(rows, start=1):
         if len(row) != spec.columns:
             raise WorldError(f"Row {number} of the tiles has {len(row)} names, but a frame shows {spec.columns}.")
         for name in row:
@@ -152,7 +159,7 @@ def _tiles(spec: TileSpec, given: Any) -> np.ndarray:
 
 def _entities(spec: EntitySpec, tiles: TileSpec, given: Any) -> tuple[np.ndarray, np.ndarray]:
     if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
-        raise WorldError('The entities are a list of objects, as in [{"type": "cow", "x": 2, "y": -1}].')
+        raise WorldError(f'The entities are a list of objects, as in [{{"type": "{spec.named[1]}", "x": 2, "y": -1}}].')
     agents = [one for one in given if one.get("type") == spec.types[0]]
     if len(agents) > 1:
         raise WorldError(f"There is one {spec.types[0]} in a world, but {len(agents)} were given.")
@@ -177,9 +184,10 @@ def _entities(spec: EntitySpec, tiles: TileSpec, given: Any) -> tuple[np.ndarray
         table[row, spec.column("type")] = spec.types.index(kind)
         x, y = (float(table[row, spec.column(axis)]) for axis in ("x", "y"))
         if row == 0 and not (-_HALF <= min(x, y) <= max(x, y) < _HALF if tiles.scrolls else x == y == 0):
+            off = ", or less than half a tile off it" if tiles.scrolls else ""
             raise WorldError(
-                f"The {kind} stands at x 0, y 0, which places count from, or up to half a tile beside it where frames "
-                f"scroll; not at x {x:g}, y {y:g}."
+                f"The {kind} stands at x 0, y 0{off}, not at x {x:g}, y {y:g}, for places count from there; move tiles "
+                "and other things instead."
             )
         check_place(tiles, f"The {kind}", x, y)
         mask[row] = True
@@ -246,6 +254,7 @@ def number(value: Any, what: str) -> float:
       WorldError: it is none, or no finite one; the sentence begins with `what`.
     """
     # Whole numbers of JSON may be larger than any float.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
+    ordinary = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not ordinary or not abs(value) < _LARGEST:
         raise WorldError(f"{what} is a number, but was {json.dumps(value, default=str)}.")
     return float(value)

@@ -18,6 +18,7 @@ from oyster_jax.generate.measures import as_measures
 from oyster_jax.generate.policies import make_policy
 from oyster_jax.generate.starts import Dreams, Moments, recorded_moments
 from oyster_jax.generate.study import Progress, run
+from oyster_jax.worlds.errors import WorldError
 from oyster_jax.worlds.generation import origin_of
 from oyster_jax.worlds.registry import load
 from oyster_jax.worlds.world import World
@@ -76,11 +77,16 @@ class Study:
           One variable a measure, with the axes world, start, policy, intervention, seed and its own, all labelled.
 
         Raises:
-          WorldError: there is no such world.
+          WorldError: there is no such world, or what studies need is not installed.
           GenerateError: the folder holds something else, or the worlds differ in their actions.
           ValueError: a number is out of range, a name unknown, or a measure does not name its axes.
         """
-        import xarray
+        try:
+            import xarray
+        except ImportError as error:
+            raise WorldError(
+                "Studies need the package xarray; install it with `pip install oyster-jax[studies]`."
+            ) from error
 
         worlds = self._worlds()
         design = self._design(worlds)

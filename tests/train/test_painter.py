@@ -74,7 +74,7 @@ def world(config, painted):
         ),
         painter=config,
     )  # fmt: skip
-    params = network.init(jax.random.key(0)) | {"painter": painted[0]}
+    params = {**network.init(jax.random.key(0)), "painter": painted[0]}
     return World(model=network, params=params, record={"name": "tiny", "licence": "", "training": {}, "figures": {}})
 
 
@@ -96,11 +96,11 @@ def test_a_moment_that_is_written_down_is_laid_out_as_it_was(dataset, config):
     document = pictured(dataset.spec, episode.tiles[-1], episode.entities[-1][episode.entity_mask[-1]])
     told = parse(dataset.spec, json.loads(json.dumps(document)))
     whole = {name: getattr(episode, name)[-1] for name in ("tiles", "entities", "entity_mask")}
-    laid = [
+    one, other = (
         np.asarray(painter.laid_out(config, (64, 64), jax.tree.map(lambda leaf: leaf[None], seen)))
         for seen in (told, dataclasses.replace(told, **whole))
-    ]
-    np.testing.assert_allclose(*laid, atol=1e-4)
+    )
+    np.testing.assert_allclose(one, other, atol=1e-4)
 
 
 def test_what_is_described_is_where_it_was_said_to_be(dataset, config):
@@ -124,7 +124,7 @@ def test_what_is_described_is_where_it_was_said_to_be(dataset, config):
     # Half a tile to the right of its tile's middle, the agent sees all else half a tile further left.
     moved = laid(type="agent", x=0.4)
     assert not np.array_equal(moved[..., kinds], still[..., kinds])
-    with pytest.raises(WorldError, match="up to half a tile beside it"):
+    with pytest.raises(WorldError, match="less than half a tile off it"):
         laid(type="agent", x=0.7)
 
 

@@ -89,7 +89,9 @@ class Procgen:
                 f"not for {self.game}; choose easy or hard."
             )
         if self.scenery and (self.game != "coinrun" or not self.entities):
-            raise DatasetError("The tiles around the agent are known of coinrun alone, and recorded with its entities.")
+            raise DatasetError(
+                "The tiles around the agent are known of coinrun alone, with its entities; add --entities."
+            )
         if self.side not in (FRAME, DRAWN // 4, DRAWN // 2):
             raise DatasetError(f"Procgen's frames have 64, 128 or 256 pixels a side, but {self.side} were asked for.")
 

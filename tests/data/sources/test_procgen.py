@@ -42,7 +42,7 @@ def test_actions_bear_the_names_of_their_keys():
         ({"side": 100}, "64, 128 or 256 pixels a side, but 100"),
         ({"distribution": "exploration"}, "no distribution 'exploration'"),
         ({"game": "maze", "entities": True, "scenery": True}, "known of coinrun alone"),
-        ({"scenery": True}, "recorded with its entities"),
+        ({"scenery": True}, "with its entities; add --entities"),
     ],
 )
 def test_what_procgen_lacks_is_refused(options, sentence):
@@ -111,10 +111,12 @@ def test_the_tiles_around_the_agent_are_those_that_the_frame_shows():
     pytest.importorskip("procgen_gym")
     source = Procgen(entities=True, scenery=True)
     simulator, tiles = source.open(environments=8, levels=LEVELS, seed=5), source.spec.tiles
-    simulator.observe()
+    shown = simulator.observe()
     for _ in range(20):
         shown = simulator.step(np.full(8, 8, np.int32))
     table, mask, _ = tables(shown)
+    assert tiles is not None
+    assert shown.tiles is not None
     x, y, rx, ry = (table[..., procgen_state.FIELDS.index(name)] for name in ("x", "y", "rx", "ry"))
     compared = 0
     for world in range(8):
