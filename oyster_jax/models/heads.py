@@ -18,6 +18,9 @@ from oyster_jax.typing import Array, Bool, Float, Int
 #: Columns of the entity table that `entities` returns.
 ENTITY_FIELDS = ("type", "x", "y", "vx", "vy")
 
+#: A logit that leaves no doubt.
+_SURE = 20.0
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HeadsConfig:
@@ -53,6 +56,12 @@ class Heads(nnx.Module):
         places = self.places(rms_norm(tokens).astype(dtype)).astype(jnp.float32)
         places = split_tokens(places, self.merge, self.columns // self.merge)
         return jnp.concatenate([summary, places.reshape(*places.shape[:-2], -1)], axis=-1)
+
+
+def silence(config: HeadsConfig, tokens: int) -> Float[Array, "outputs"]:
+    """Returns the read-outs of a world in which nothing has been read yet: no reward, no end, and nothing anywhere."""
+    place = jnp.zeros((config.place_outputs,)).at[:1].set(_SURE)
+    return jnp.concatenate([jnp.array([0.0, -_SURE]), jnp.tile(place, tokens)])
 
 
 def symlog(x: Array) -> Array:

@@ -264,7 +264,7 @@ class WorldNetwork:
             latent=latent,
             cache=cache,
             memory=memory,
-            readout=jnp.zeros((2 + self.dynamics.tokens * self.dynamics.readouts.place_outputs,)),
+            readout=heads.silence(self.dynamics.readouts, self.dynamics.tokens),
             status=jnp.int32(Status.OK),
         )
 

@@ -39,3 +39,12 @@ def test_reward_and_terminal_are_undone() -> None:
     readout = jnp.array([heads.symlog(jnp.float32(10.0)), 0.0])
     np.testing.assert_allclose(heads.reward(readout), 10.0, rtol=1e-5)
     np.testing.assert_allclose(heads.terminal(readout), 0.5)
+
+
+def test_before_the_first_tick_nothing_is_said() -> None:
+    silent = heads.silence(CONFIG, TOKENS)
+    assert silent.shape == (2 + TOKENS * CONFIG.place_outputs,)
+    assert float(heads.reward(silent)) == 0
+    assert float(heads.terminal(silent)) < 1e-6
+    assert float(jnp.max(heads.entities(CONFIG, silent, COLUMNS)[1])) < 1e-6
+    assert heads.silence(HeadsConfig(), TOKENS).shape == (2,)
