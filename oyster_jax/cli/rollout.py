@@ -47,7 +47,7 @@ class Config:
     context: Annotated[int, tyro.conf.arg(metavar="N")] = 8
     """How many of its frames the world sees."""
     entities: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
-    """Tiles, entities and quantities that the world begins with, for a world that knows them."""
+    """Tiles, entities and quantities that the world begins with; tools/examples/scene.json is one for coinrun."""
     prompt: str | None = None
     """Where to begin, for a world that knows words, as in "a lake to the north, two cows, dusk"."""
     image: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
