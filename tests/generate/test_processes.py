@@ -28,7 +28,7 @@ PATIENCE = 300.0
 
 
 def request(folder: Path, name: str, *more: str) -> list[str]:
-    size = ("--episodes", str(EPISODES), "--ticks", "64", "--block", "3", "--no-states")
+    size = ("--episodes", str(EPISODES), "--ticks", "512", "--block", "3", "--no-states")
     return ["generate", "--world", str(folder / "world"), "--out", str(folder / name), "--latents", *size, *more]
 
 
