@@ -103,7 +103,7 @@ def _put_together(kernel: Array, stored: int) -> Array:
     It is said twice how it lies, so that what travels is what products take, not the float32 it is made of. Its
     gradient is summed up into the parts that updates are made in, and put together nowhere.
     """
-    return rules.constrain(_cut(kernel, stored, None, "stored"), None, None)
+    return rules.constrain(rules.constrain_halfway(_cut(kernel, stored, None, "stored"), stored), None, None)
 
 
 def _put_together_forward(kernel: Array, stored: int) -> tuple[Array, None]:
@@ -112,7 +112,8 @@ def _put_together_forward(kernel: Array, stored: int) -> tuple[Array, None]:
 
 def _put_together_backward(stored: int, _: None, gradient: Array) -> tuple[Array]:
     del stored
-    return (_cut(gradient, int(gradient.shape[0] <= gradient.shape[1]), None, "stored"),)
+    longer = int(gradient.shape[0] <= gradient.shape[1])
+    return (_cut(rules.constrain_halfway(gradient, longer), longer, None, "stored"),)
 
 
 _put_together.defvjp(_put_together_forward, _put_together_backward)

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from oyster_jax.parallel.mesh import AXES
+from oyster_jax.parallel.mesh import AXES, in_steps
 from oyster_jax.typing import Array
 
 #: Logical axis → the mesh axes that cut it, the outermost first. Whatever is not here is whole on every device.
@@ -66,6 +66,21 @@ def constrain(x: Array, *axes: str | None) -> Array:
     free = [PartitionSpec.UNCONSTRAINED] * (x.ndim - len(axes))
     cut = [_fitting(mesh, axis, size) for axis, size in zip(axes, x.shape[x.ndim - len(axes) :], strict=True)]
     return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, PartitionSpec(*free, *cut)))
+
+
+def constrain_halfway(x: Array, axis: int) -> Array:
+    """Says that `axis`, which is cut like "stored", is on the way to being whole, or back, where that takes two steps.
+
+    Args:
+      x: an array.
+      axis: from the first on; all others are whole.
+    """
+    mesh = _current()
+    steps = in_steps(mesh) if isinstance(mesh, Mesh) else None
+    if steps is None or x.shape[axis] % (steps.shape["far"] * steps.shape["near"]):
+        return x
+    spec = PartitionSpec(*("far" if number == axis else None for number in range(x.ndim)))
+    return jax.lax.with_sharding_constraint(x, NamedSharding(steps, spec))
 
 
 def replicated(mesh: Mesh) -> NamedSharding:

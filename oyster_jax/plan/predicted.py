@@ -22,7 +22,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-from oyster_jax.parallel.mesh import batch_ways
+from oyster_jax.parallel.mesh import batch_ways, in_steps
 from oyster_jax.plan.by_hand import layers
 from oyster_jax.plan.programs import Program
 from oyster_jax.train.experiment import ExperimentConfig
@@ -62,9 +62,13 @@ def predicted(program: Program, experiment: ExperimentConfig, *, scatters: bool 
             sent[every] += _WHOLE * leaf.size * 2 * _left(data * fsdp)
             continue
         stack, split = name.split(".")[0], ".inward." in name or ".outward." in name
-        gathered, share = ("fsdp", fsdp) if split else (_joined(program, "fsdp", "tensor"), cut)
         numbers = leaf.size / tensor if split else leaf.size
-        sent[gathered] += passes.get(stack, 1) * half * numbers * _left(share)
+        times = passes.get(stack, 1) * half
+        if split or in_steps(program.mesh) is not None:
+            sent["fsdp"] += times * numbers * _left(fsdp)
+            sent["tensor"] += 0 if split else times * numbers / fsdp * _left(tensor)
+        else:
+            sent[_joined(program, "fsdp", "tensor")] += times * numbers * _left(cut)
         sent["fsdp"] += _GRADIENTS * half * numbers * _left(fsdp) * (1 if scatters else 2)
         sent[_joined(program, "slice", "data")] += _GRADIENTS * half * leaf.size / cut * 2 * _left(data)
         both = _joined(program, "fsdp", "tensor")

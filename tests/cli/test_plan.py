@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.plan.compiler import compiler
+
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "tests" / "plan" / "tiny_world.py"
-
-compiler = pytest.mark.skipif(
-    importlib.util.find_spec("libtpu") is None, reason="the TPU compiler is not installed; it comes with the extra tpu"
-)
 
 
 def plan(*arguments, folder):

@@ -92,3 +92,27 @@ def test_eight_devices_lie_as_asked():
 def test_more_slices_than_the_devices_lie_in_are_refused():
     with pytest.raises(MeshError, match="do not use up"):
         MeshConfig(slices=2).build(jax.devices()[:1])
+
+
+def test_all_devices_of_a_slice_exchange_in_two_steps():
+    found = on_eight_devices(
+        """
+        from oyster_jax.parallel.mesh import MeshConfig, in_steps
+        found = {}
+        for name, config in {
+            "fsdp": MeshConfig(fsdp=8), "tensor": MeshConfig(fsdp=2, tensor=4), "slices": MeshConfig(slices=2, fsdp=4),
+            "copies": MeshConfig(data=2, fsdp=4), "one axis": MeshConfig(tensor=8), "no cuts": MeshConfig(data=8),
+        }.items():
+            steps = in_steps(config.build())
+            found[name] = steps and [dict(steps.shape), [device.id for device in steps.devices.ravel()]]
+        """
+    )
+    in_order = list(range(8))
+    assert found == {
+        "fsdp": [{"slice": 1, "data": 1, "far": 2, "near": 4}, in_order],
+        "tensor": [{"slice": 1, "data": 1, "far": 2, "near": 4}, in_order],
+        "slices": [{"slice": 2, "data": 1, "far": 2, "near": 2}, in_order],
+        "copies": None,
+        "one axis": None,
+        "no cuts": None,
+    }

@@ -99,8 +99,11 @@ def test_writing_and_reading_leaves_nothing_behind_in_memory(tmp_path):
             np.testing.assert_array_equal(read_snapshot(folder, str(tick))["state.a"], leaves["state.a"])
 
     live(range(5))
-    before = objects()
-    live(range(5, 15))
-    # Asking Orbax for its metadata would leave some 200 behind, each time.
-    assert objects() - before < 50
-    assert {path.name for path in (tmp_path / "main").iterdir()} == {f"{tick:08d}" for tick in range(15)}
+    grown = []
+    for first in (5, 15, 25):
+        before = objects()
+        live(range(first, first + 10))
+        grown.append(objects() - before)
+    # Asking Orbax for its metadata would leave some 200 behind, each time; other threads leave something now and then.
+    assert min(grown) < 50, grown
+    assert {path.name for path in (tmp_path / "main").iterdir()} == {f"{tick:08d}" for tick in range(35)}
