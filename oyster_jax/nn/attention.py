@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from oyster_jax.nn.dense import Dense
+from oyster_jax.nn.functional import in_parts, whole
 from oyster_jax.typing import Array, Bool, Float
 
 
@@ -47,7 +48,7 @@ class ParallelBlock(nnx.Module):
     def project(self, x: Float[Array, "... width"], dtype: jnp.dtype) -> tuple[Array, Array, Array, Array]:
         """Returns normed queries and keys, values (each `[..., heads, features]`) and hidden `[..., hidden]`."""
         sizes = (self.width, self.width, self.width, self.hidden)
-        q, k, v, hidden = self.inward.split(rms_norm(x).astype(dtype), sizes)
+        q, k, v, hidden = self.inward.split(whole(rms_norm(x).astype(dtype)), sizes)
         q, k, v = (z.reshape(*z.shape[:-1], self.heads, -1) for z in (q, k, v))
         return rms_norm(q).astype(dtype), rms_norm(k).astype(dtype), v, hidden
 
@@ -56,7 +57,7 @@ class ParallelBlock(nnx.Module):
         attended = attended.reshape(*attended.shape[:-2], self.width)
         # Elementwise work is faster in float32 on a CPU, and the conversions fuse.
         hidden = jnp.square(jax.nn.relu(hidden.astype(jnp.float32))).astype(attended.dtype)
-        return x + self.outward.join([attended, hidden]).astype(jnp.float32)
+        return x + in_parts(self.outward.join([attended, hidden])).astype(jnp.float32)
 
     def __call__(self, x: Float[Array, "*batch tokens width"], *, dtype: jnp.dtype) -> Array:
         """Lets every token see all tokens of its row."""

@@ -54,7 +54,7 @@ class LayersConfig:
     Attributes:
       recompute: what of a layer is computed again on the way back instead of being kept: nothing, all but its matrix
         products, or everything (rematerialisation, arXiv 1604.06174). What is then kept of each layer, its input, is
-        cut over tokens among devices that share the layer (sequence parallelism, arXiv 2205.05198).
+        cut among devices that share the layer (sequence parallelism, arXiv 2205.05198).
       unroll: write all layers out, which the compiler sees through; else one is compiled, and runs again and again.
     """
 
@@ -75,17 +75,46 @@ def layered(config: LayersConfig) -> Iterator[None]:
         _LAYERS.reset(token)
 
 
-def _kept_in_parts(x: Any) -> Any:
-    """Says that what passes between layers, `[batch, …, tokens, width]`, is kept cut over rows and over tokens.
+def in_parts(x: Any) -> Any:
+    """Says that what passes between layers, `[batch, …, tokens, width]`, is cut among devices that share a layer.
 
-    A vector has neither.
+    Only where it is kept, to compute layers again. What a layer adds is then summed up into these parts, and not whole.
+    Cut are rows where they come out even, else tokens; a vector has neither.
     """
+    if not _kept():
+        return x
+    return jax.tree.map(lambda leaf: _in_parts(leaf) if leaf.ndim > 2 else leaf, x)
 
-    def cut(leaf: Array) -> Array:
-        between = [None] * (leaf.ndim - 3)
-        return rules.constrain(leaf, "batch", *between, "tokens kept", None) if leaf.ndim > 2 else leaf
 
-    return jax.tree.map(cut, x)
+def whole(x: Array) -> Array:
+    """Says that what a product takes, rows first, is whole on these devices; its gradient is in parts again."""
+    return _whole(x) if _kept() and rules.ways("tokens kept") > 1 and _even(x) else x
+
+
+def _kept() -> bool:
+    return (_LAYERS.get() or LayersConfig()).recompute != "nothing"
+
+
+def _even(x: Array) -> bool:
+    return x.shape[0] % rules.ways("rows kept") == 0
+
+
+def _cut(x: Array) -> Array:
+    between = [None] * (x.ndim - 3)
+    if _even(x):
+        return rules.constrain(x, "rows kept", *between, None, None)
+    return rules.constrain(x, "batch", *between, "tokens kept", None)
+
+
+def _uncut(x: Array) -> Array:
+    # Said twice, what travels has the dtype of the product, not of what it was made of.
+    return rules.constrain(_cut(x), "batch", *[None] * (x.ndim - 1))
+
+
+_in_parts = jax.custom_vjp(_cut)
+_in_parts.defvjp(lambda x: (_cut(x), None), lambda _, gradient: (_uncut(gradient),))
+_whole = jax.custom_vjp(_uncut)
+_whole.defvjp(lambda x: (_uncut(x), None), lambda _, gradient: (_cut(gradient),))
 
 
 class Stack(nnx.Module):
@@ -113,15 +142,14 @@ class Stack(nnx.Module):
         """
         graph, params = nnx.split(self.layers)
         config = _LAYERS.get() or LayersConfig()
-        keep = (lambda x: x) if config.recompute == "nothing" else _kept_in_parts
 
         def layer(x: Any, scanned: tuple[Any, Any]) -> tuple[Any, Any]:
             layer_params, xs = scanned
             x, ys = apply(nnx.merge(graph, layer_params), x, xs)
-            return keep(x), ys
+            return in_parts(x), ys
 
         if config.recompute != "nothing":
             products = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
             layer = jax.checkpoint(layer, policy=products if config.recompute == "elementwise" else None)
-            x = keep(x)
+            x = in_parts(x)
         return jax.lax.scan(layer, x, (params, per_layer), unroll=config.unroll)

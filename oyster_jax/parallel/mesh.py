@@ -111,14 +111,14 @@ class MeshConfig:
         return Mesh(np.stack(grids), AXES, axis_types=(AxisType.Auto,) * len(AXES))
 
 
-def in_steps(mesh: Mesh) -> Mesh | None:
+def in_steps(mesh: Mesh | AbstractMesh) -> Mesh | None:
     """Returns the mesh with `far` and `near` in place of `fsdp` and `tensor`, None where one step does.
 
     XLA makes an exchange among all chips of a TPU slice a sum, which sends twice as much (pytorch/xla#6528, and seen in
     compiled programs). It leaves an exchange among some of them as it is. Put together first along `near`, then along
     `far`, an array sends no more than in one step.
     """
-    if mesh.shape["data"] > 1:
+    if not isinstance(mesh, Mesh) or mesh.shape["data"] > 1:
         return None
     fsdp, near = mesh.shape["fsdp"], mesh.shape["tensor"]
     if near == 1:

@@ -23,6 +23,7 @@ RULES: Mapping[str, tuple[str, ...]] = {
     "stored": ("fsdp", "tensor"),
     "gathered": ("fsdp",),
     "heads": ("tensor",),
+    "rows kept": ("slice", "data", "fsdp", "tensor"),
     "tokens kept": ("tensor",),
 }
 
@@ -76,7 +77,7 @@ def constrain_halfway(x: Array, axis: int) -> Array:
       axis: from the first on; all others are whole.
     """
     mesh = _current()
-    steps = in_steps(mesh) if isinstance(mesh, Mesh) else None
+    steps = None if mesh is None else in_steps(mesh)
     if steps is None or x.shape[axis] % (steps.shape["far"] * steps.shape["near"]):
         return x
     spec = PartitionSpec(*("far" if number == axis else None for number in range(x.ndim)))

@@ -7,9 +7,10 @@ With n numbers in a kernel, f ways of `fsdp`, t of `tensor`, d of `data`, and a 
 - Along `data`, these parts are summed up over copies: 2 (d − 1)/d · n/(f t) for each gradient.
 - Along `fsdp` and `tensor` together, w = f t, Muon sums up a square of the shorter side, in float32, in each of its
   iterations: 2 (w − 1)/w · side². Parameters go to where updates are made and back: twice (w − 1)/w · n/w.
+  A side that does not come out even over both is cut over `fsdp` alone.
 - Along all of a batch's axes, what is whole everywhere is summed up in float32.
 - Along `tensor`, a device's pieces of each kernel are exchanged before they are put together, and what blocks add to
-  the residual stream is summed up.
+  the residual stream is summed up into rows that are put together for the next block: as much as one sum of the whole.
 
 No term grows with the chips, but as (w − 1)/w does. A compiled program that sends much more along an axis exchanges
 something by accident, as activations, or moments of the optimizer, that were put together whole.
@@ -76,7 +77,8 @@ def predicted(program: Program, experiment: ExperimentConfig, *, scatters: bool 
             sent[both] += 2 * _WHOLE * leaf.size / cut * _left(cut)
         if muon:
             squares = math.prod(leaf.shape[:-2]) * min(leaf.shape[-2:]) ** 2
-            sent[both] += _ITERATIONS * _WHOLE * squares * 2 * _left(cut)
+            axes, ways = (both, cut) if max(leaf.shape[-2:]) % cut == 0 else ("fsdp", fsdp)
+            sent[axes] += _ITERATIONS * _WHOLE * squares * 2 * _left(ways)
         if split:
             sent["tensor"] += (passes[stack] + _GRADIENTS) * half * leaf.size / cut * _left(tensor)
     sent["tensor"] += _crossed(program, experiment) * half

@@ -89,7 +89,7 @@ def training(experiment: ExperimentConfig, config: TrainConfig, mesh: Mesh, stag
     program = train_program(planned.init, planned.loss, config, mesh)
     batch = program.abstract_batch(planned.batch_shapes(config.batch, config.window))
     costs = _costs(experiment, dataclasses.replace(config, batch=_COUNTED, accumulate=1), stage)
-    kept = _kept(planned.stream[0], costs, mesh)
+    kept = _kept(config.batch // config.accumulate, planned.stream[0], costs, mesh)
     return Program(
         name="train",
         stage=stage,
@@ -183,7 +183,7 @@ class _Costs:
       device: the same with what is computed again.
       update: operations of the optimizer.
       kept: bytes that the way forward keeps for the way back.
-      between: those of them that pass from layer to layer, and are cut over tokens.
+      between: those of them that pass from layer to layer, and are cut among devices that share a layer.
     """
 
     model: int
@@ -193,11 +193,11 @@ class _Costs:
     between: int
 
 
-def _kept(slots: int, costs: _Costs, mesh: Mesh) -> int:
+def _kept(rows: int, slots: int, costs: _Costs, mesh: Mesh) -> int:
     """Returns what devices that share a batch's rows keep of all of it, each of them."""
     with rules.on(mesh):
-        ways = rules.ways("tokens kept")
-    return costs.kept - costs.between + costs.between // (ways if slots % ways == 0 else 1)
+        ways, even = rules.ways("tokens kept"), rows % rules.ways("rows kept") == 0
+    return costs.kept - costs.between + costs.between // (ways if even or slots % ways == 0 else 1)
 
 
 @functools.cache

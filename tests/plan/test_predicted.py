@@ -1,11 +1,16 @@
 """What devices say to each other in a compiled training step, beside what the sharding table says."""
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from tests.parallel.devices import on_devices, on_eight_devices
 from tests.plan.compiler import compiler
+
+ROOT = Path(__file__).resolve().parents[2]
 
 #: By how much sent and predicted may differ, of all that is predicted: what is small is not predicted exactly.
 TOLERANCE = 0.02
@@ -104,3 +109,11 @@ def test_no_chip_of_a_slice_sums_up_what_it_could_gather():
     assert found["all-gather"] == pytest.approx(2 * kernels, rel=0.01)
     # Of sums, all but the last eighth is summed up into parts.
     assert found["reduce-scatter"] + found["all-reduce"] == pytest.approx(kernels, rel=0.15)
+
+
+@compiler
+def test_devices_that_share_layers_say_no_more_than_the_sharding_table_says():
+    command = [sys.executable, "tools/weak_scaling.py", "--tensor", "2", "--chips", "16"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("| 16 | fsdp 8 × tensor 2 |") == 3
