@@ -38,6 +38,7 @@ all, while what the plain one draws is what it expects.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,22 +49,46 @@ from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.optimizer import OptimizerConfig
 
-#: What is otherwise than in `plain`: of the dynamics, of its loss, and of its objective.
-VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
-    "plain": ({}, {}, {}),
-    "deep-head": ({"groups": 1, "head_depth": 4}, {}, {}),
-    "shallow-head": ({"head_depth": 1}, {}, {}),
-    "fine-head": ({"fine_head": 96}, {}, {}),
-    "fine-head-current": ({"fine_head": 96, "fine_current": True}, {}, {}),
-    "posterior": ({"posterior": True}, {}, {}),
-    "memory": ({"memory_heads": 4}, {}, {}),
-    "ring-4": ({"window": 4}, {}, {}),
-    "tokens-64": ({"merge": 1}, {}, {}),
-    "tokens-4": ({"merge": 4}, {}, {}),
-    "clean-history": ({}, {"history_noise": 0.0}, {}),
-    "levels-even": ({}, {}, {"zero": 0.0}),
-    "ramp": ({}, {}, {"ramp": 0.9}),
-    "one-size": ({}, {}, {"bootstrap": 0.0}),
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Variant:
+    """What is otherwise than in `plain`.
+
+    Attributes:
+      dynamics: of the dynamics.
+      loss: of its loss.
+      objective: of its objective.
+      tokenizer: of the tokenizer, of which a variant then trains its own; None for that of the shipped world.
+      tokenizer_loss: of that one's loss.
+    """
+
+    dynamics: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    loss: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    objective: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    tokenizer: Mapping[str, Any] | None = None
+    tokenizer_loss: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+VARIANTS: dict[str, Variant] = {
+    "plain": Variant(),
+    "deep-head": Variant(dynamics={"groups": 1, "head_depth": 4}),
+    "shallow-head": Variant(dynamics={"head_depth": 1}),
+    "fine-head": Variant(dynamics={"fine_head": 96}),
+    "fine-head-current": Variant(dynamics={"fine_head": 96, "fine_current": True}),
+    "posterior": Variant(dynamics={"posterior": True}),
+    "memory": Variant(dynamics={"memory_heads": 4}),
+    "ring-4": Variant(dynamics={"window": 4}),
+    "tokens-64": Variant(dynamics={"merge": 1}),
+    "tokens-4": Variant(dynamics={"merge": 4}),
+    "clean-history": Variant(loss={"history_noise": 0.0}),
+    "levels-even": Variant(objective={"zero": 0.0}),
+    "ramp": Variant(objective={"ramp": 0.9}),
+    "one-size": Variant(objective={"bootstrap": 0.0}),
+    "own-tokenizer": Variant(tokenizer={}),
+    "masked-tokenizer": Variant(tokenizer={}, tokenizer_loss={"patch_dropout": 0.5}),
+    "channels-8": Variant(tokenizer={"channels": 8}),
+    "channels-32": Variant(tokenizer={"channels": 32}),
+    "patch-16": Variant(dynamics={"merge": 1}, tokenizer={"patch": 16, "channels": 64}),
 }
 
 
@@ -71,17 +96,24 @@ def get_config(variant: str = "plain") -> ExperimentConfig:
     """Returns the experiment of one variant."""
     if variant not in VARIANTS:
         raise ValueError(f"there is no variant '{variant}', only {', '.join(VARIANTS)}")
-    size, loss, objective = VARIANTS[variant]
+    chosen = VARIANTS[variant]
     shipped = load_experiment(Path(__file__).with_name("coinrun_nano.py"))
     _, dynamics = preset("nano")
-    dynamics = dataclasses.replace(dynamics, features=160, space_layers=1, head_depth=2, memory_heads=0)
-    objective = dataclasses.replace(shipped.dynamics_loss.objective, **objective)
+    tokenizer = dataclasses.replace(shipped.tokenizer, **chosen.tokenizer or {})
+    small = {"features": 160, "space_layers": 1, "head_depth": 2, "memory_heads": 0}
+    grid = {"tokens": tokenizer.tokens, "columns": tokenizer.columns, "channels": tokenizer.channels}
+    dynamics = dataclasses.replace(dynamics, **{**small, **grid, **chosen.dynamics})
+    objective = dataclasses.replace(shipped.dynamics_loss.objective, **chosen.objective)
     return dataclasses.replace(
         shipped,
         name=f"coinrun_{variant}",
         recording=dataclasses.replace(shipped.recording, source=Procgen(game="coinrun"), frames=100_000),
-        dynamics=dataclasses.replace(dynamics, **size),
-        dynamics_loss=dataclasses.replace(shipped.dynamics_loss, objective=objective, **loss),
+        tokenizer=tokenizer,
+        tokenizer_loss=dataclasses.replace(shipped.tokenizer_loss, **chosen.tokenizer_loss),
+        # A fifth of what the shipped one learned.
+        tokenizer_training=dataclasses.replace(shipped.tokenizer_training, steps=480),
+        dynamics=dynamics,
+        dynamics_loss=dataclasses.replace(shipped.dynamics_loss, objective=objective, **chosen.loss),
         dynamics_training=TrainConfig(
             steps=400,
             batch=12,

@@ -4,7 +4,8 @@
     tools/ablate --only plain fine-head       # some
     tools/ablate --print                      # trains nothing; the table of what is there
 
-The latents are those of the tokenizer of an installed world, encoded once. An update of one variant costs other
+The latents are those of the tokenizer of an installed world, encoded once, or of the variant's own, which is trained
+first: all of them on as many frames. An update of one variant costs other
 operations than one of another: each gets as many updates as cost what the first one's do. Then it lives beside the
 recording of held-out levels, once with the expected latent and once drawn in four steps. Kill it at any moment and give
 the same command again: it goes on where it was.
@@ -27,7 +28,7 @@ from oyster_jax.cli.train import load_config
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.record import RecordConfig
 from oyster_jax.evaluate.fidelity import psnr
-from oyster_jax.evaluate.open_loop import COPY_LAST, MODEL, OpenLoopConfig, measure_open_loop
+from oyster_jax.evaluate.open_loop import CEILING, COPY_LAST, MODEL, OpenLoopConfig, measure_open_loop
 from oyster_jax.files import write_whole
 from oyster_jax.models.sampler import SamplerConfig
 from oyster_jax.models.world_model import WorldNetwork
@@ -35,6 +36,7 @@ from oyster_jax.parallel.tpu import quiet_without_tpu
 from oyster_jax.train.dynamics import dynamics_stage
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.loop import Stage, StoppedError, fit
+from oyster_jax.train.tokenizer import tokenizer_stage
 from oyster_jax.typing import Params
 from oyster_jax.worlds.registry import data_home, load
 
@@ -58,7 +60,7 @@ class Config:
     only: tuple[str, ...] = ()
     """Which variants; all unless given."""
     world: str = "coinrun"
-    """Whose tokenizer makes the latents."""
+    """Whose tokenizer makes the latents of variants that have none of their own."""
     updates: int = 400
     """Of the first variant, whose operations all others get."""
     windows: int = 96
@@ -81,7 +83,7 @@ def main(config: Config) -> int:
         raise SystemExit(f"There is no variant '{unknown[0]}'; there are {', '.join(module.VARIANTS)}.")
     if not config.print:
         try:
-            _train(config, folder, {name: module.get_config(name) for name in names}, module.get_config())
+            _train(config, folder, {name: module.get_config(name) for name in names}, module)
         except StoppedError as stopped:
             print(stopped, file=sys.stderr)
             return 143
@@ -94,31 +96,37 @@ def table(found: dict[str, dict[str, Any]]) -> list[str]:
     """Returns the lines of a table in Markdown."""
     ticks = ", ".join(map(str, HORIZONS))
     lines = [
-        f"| variant | parameters | updates | PSNR after {ticks} ticks | drawn in {STEPS[-1]} steps |",
-        "|---|---|---|---|---|",
+        f"| variant | parameters | updates | PSNR after {ticks} ticks | drawn in {STEPS[-1]} steps | tokenizer alone |",
+        "|---|---|---|---|---|---|",
     ]
     copied = None
     for name, one in found.items():
         own = [", ".join(f"{value:.2f}" for value in one["psnr"][str(steps)]) for steps in STEPS]
-        lines.append(f"| {name} | {one['parameters'] / 1e6:.2f}M | {one['updates']:,} | {own[0]} | {own[1]} |")
+        size = f"{one['parameters'] / 1e6:.2f}M"
+        lines.append(f"| {name} | {size} | {one['updates']:,} | {own[0]} | {own[1]} | {one['ceiling']:.2f} |")
         copied = ", ".join(f"{value:.2f}" for value in one["copy_last"])
-    return lines if copied is None else [*lines, f"| the last frame, copied | | | {copied} | |"]
+    return lines if copied is None else [*lines, f"| the last frame, copied | | | {copied} | | |"]
 
 
-def _train(config: Config, folder: Path, variants: dict[str, ExperimentConfig], first: ExperimentConfig) -> None:
-    world = load(config.world)
+def _train(config: Config, folder: Path, variants: dict[str, ExperimentConfig], module: Any) -> None:
+    world, first = load(config.world), module.get_config()
     assert isinstance(world.model, WorldNetwork), "only learned worlds have a tokenizer"
-    tokenizer = world.params["tokenizer"]
     seen = studies.recorded(first.recording, folder / "seen" / "frames")
-    learned = studies.latents(world.model, tokenizer, seen, folder / "seen" / "latents")
+    learned = studies.latents(world.model.tokenizer, world.params["tokenizer"], seen, folder / "seen" / "latents")
     held_out = RecordConfig(source=first.recording.source, frames=20_000, levels=studies.HELD_OUT, seed=2)
     others = studies.recorded(held_out, folder / "held-out" / "frames")
     allowed = config.updates * studies.operations(_stage(first, learned))
     for name, experiment in variants.items():
         if (folder / name / RESULT).exists():
             continue
-        experiment = dataclasses.replace(experiment, tokenizer=world.model.tokenizer)
-        stage = _stage(experiment, learned)
+        if module.VARIANTS[name].tokenizer is None:
+            experiment = dataclasses.replace(experiment, tokenizer=world.model.tokenizer)
+            tokenizer, latents = world.params["tokenizer"], learned
+        else:
+            stage = _tokenizer(experiment, seen)
+            tokenizer = fit(stage, experiment.tokenizer_training, folder / name, experiment.seed).average
+            latents = studies.latents(experiment.tokenizer, tokenizer, seen, folder / name / "latents")
+        stage = _stage(experiment, latents)
         updates = round(allowed / studies.operations(stage))
         training = dataclasses.replace(experiment.dynamics_training, steps=updates)
         state = fit(stage, training, folder / name, experiment.seed)
@@ -126,6 +134,12 @@ def _train(config: Config, folder: Path, variants: dict[str, ExperimentConfig], 
         result = _measured(experiment.network, params, others, config.windows) | {"updates": updates}
         write_whole(folder / name, {RESULT: json.dumps(result).encode()})
         print(table({name: result})[2], file=sys.stderr, flush=True)
+
+
+def _tokenizer(experiment: ExperimentConfig, seen: EpisodeDataset) -> Stage:
+    return tokenizer_stage(
+        experiment.tokenizer, experiment.tokenizer_loss, experiment.tokenizer_training, seen, experiment.seed
+    )
 
 
 def _stage(experiment: ExperimentConfig, latents: EpisodeDataset) -> Stage:
@@ -142,6 +156,7 @@ def _measured(network: WorldNetwork, params: Params, others: EpisodeDataset, win
         lived = dataclasses.replace(network, sampler=SamplerConfig(steps=steps))
         measured = measure_open_loop(lived, params, others, trial)
         found["psnr"][str(steps)] = _pooled([measured.error(MODEL, horizon) for horizon in HORIZONS])
+        found["ceiling"] = _pooled([measured.error(CEILING, HORIZONS[-1])])[0]
         found["copy_last"] = _pooled([measured.error(COPY_LAST, horizon) for horizon in HORIZONS])
     found["parameters"] = sum(leaf.size for leaf in jax.tree.leaves(params["dynamics"]))
     return found

@@ -235,7 +235,7 @@ def _train(config: Config, folder: Path, widths: Sequence[int]) -> None:
 
     def latents(folder: Path, **recording: Any) -> EpisodeDataset:
         frames = studies.recorded(RecordConfig(source=Procgen(), **recording), folder / "frames")
-        return studies.latents(world.model, world.params["tokenizer"], frames, folder / "latents")
+        return studies.latents(world.model.tokenizer, world.params["tokenizer"], frames, folder / "latents")
 
     seen = latents(folder / "seen", frames=config.recorded, levels=(0, 200_000), seed=1)
     others = latents(folder / "held-out", frames=20_000, levels=studies.HELD_OUT, seed=2)

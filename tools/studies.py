@@ -9,7 +9,7 @@ from oyster_jax.data.latents import cache_latents
 from oyster_jax.data.manifest import FIRST_HELD_OUT_LEVEL, MANIFEST
 from oyster_jax.data.record import RecordConfig, record
 from oyster_jax.evaluate.flops import matmul_flops
-from oyster_jax.models.world_model import WorldNetwork
+from oyster_jax.models.tokenizer import TokenizerConfig
 from oyster_jax.train.drafts import frame_encoder
 from oyster_jax.train.loop import Stage
 from oyster_jax.tree import tree_digest
@@ -28,16 +28,16 @@ def recorded(config: RecordConfig, folder: Path) -> EpisodeDataset:
     return EpisodeDataset(folder)
 
 
-def latents(network: WorldNetwork, params: Params, dataset: EpisodeDataset, folder: Path) -> EpisodeDataset:
+def latents(tokenizer: TokenizerConfig, params: Params, dataset: EpisodeDataset, folder: Path) -> EpisodeDataset:
     """Returns the latents of a recording, encoded where that was not done yet.
 
     Args:
-      network: whose tokenizer encodes.
-      params: of the tokenizer.
+      tokenizer: encodes.
+      params: of it.
       dataset: the recording.
       folder: of the latents.
     """
-    encode = frame_encoder(network.tokenizer, params, None, jitter=0.0, seed=0)
+    encode = frame_encoder(tokenizer, params, None, jitter=0.0, seed=0)
     return cache_latents(dataset, encode, tree_digest(params), folder)
 
 
