@@ -62,7 +62,7 @@ class Config:
     world: str = "coinrun"
     """Whose tokenizer makes the latents of variants that have none of their own."""
     updates: int = 400
-    """Of the first variant, whose operations all others get."""
+    """Of `get_config()`, the plain one, whose operations all others get."""
     windows: int = 96
     """Of held-out levels that are lived."""
     out: Path | None = None
@@ -78,6 +78,8 @@ def main(config: Config) -> int:
         module = load_config(config.config)
     except UsageError as error:
         raise SystemExit(str(error)) from error
+    if not hasattr(module, "VARIANTS"):
+        raise SystemExit(f"{config.config} has no VARIANTS; give a file such as configs/coinrun_ablations.py.")
     names = config.only or tuple(module.VARIANTS)
     if unknown := sorted(set(names) - set(module.VARIANTS)):
         raise SystemExit(f"There is no variant '{unknown[0]}'; there are {', '.join(module.VARIANTS)}.")
@@ -87,7 +89,11 @@ def main(config: Config) -> int:
         except StoppedError as stopped:
             print(stopped, file=sys.stderr)
             return 143
-    found = {name: json.loads(path.read_text()) for name in names if (path := folder / name / RESULT).exists()}
+    found = {name: one for name in names if (one := _found(config, folder / name)) is not None}
+    if not found:
+        raise SystemExit(
+            f"Nothing has been found in {folder} yet; leave --print out, or give another folder with --out."
+        )
     print("\n".join(table(found)))
     return 0
 
@@ -117,7 +123,7 @@ def _train(config: Config, folder: Path, variants: dict[str, ExperimentConfig], 
     others = studies.recorded(held_out, folder / "held-out" / "frames")
     allowed = config.updates * studies.operations(_stage(first, learned))
     for name, experiment in variants.items():
-        if (folder / name / RESULT).exists():
+        if _found(config, folder / name) is not None:
             continue
         if module.VARIANTS[name].tokenizer is None:
             experiment = dataclasses.replace(experiment, tokenizer=world.model.tokenizer)
@@ -131,9 +137,34 @@ def _train(config: Config, folder: Path, variants: dict[str, ExperimentConfig], 
         training = dataclasses.replace(experiment.dynamics_training, steps=updates)
         state = fit(stage, training, folder / name, experiment.seed)
         params = {"tokenizer": tokenizer, "dynamics": state.average}
-        result = _measured(experiment.network, params, others, config.windows) | {"updates": updates}
+        result = _measured(experiment.network, params, others, config.windows) | {
+            "updates": updates,
+            "asked": _asked(config),
+        }
         write_whole(folder / name, {RESULT: json.dumps(result).encode()})
         print(table({name: result})[2], file=sys.stderr, flush=True)
+
+
+def _found(config: Config, folder: Path) -> dict[str, Any] | None:
+    """Returns what was found of a variant, None where nothing was.
+
+    Raises:
+      SystemExit: it was found in another way than is now asked for.
+    """
+    if not (folder / RESULT).exists():
+        return None
+    found = json.loads((folder / RESULT).read_text())
+    if (asked := found.get("asked")) != _asked(config):
+        raise SystemExit(
+            f"{folder} holds what was found with {asked}, which cannot be compared with {_asked(config)}; "
+            "give that again, or another folder with --out."
+        )
+    return found
+
+
+def _asked(config: Config) -> dict[str, Any]:
+    """Returns what makes results comparable."""
+    return {"config": config.config.name, "world": config.world, "updates": config.updates, "windows": config.windows}
 
 
 def _tokenizer(experiment: ExperimentConfig, seen: EpisodeDataset) -> Stage:

@@ -5,11 +5,12 @@
     tools/weak_scaling --tensor 2 --chips 16   # layers are shared by two devices, on one topology
 
 Read from the compiled program, loops counted, along each axis of the mesh; beside it what the sharding table says by
-hand (`oyster_jax/plan/predicted.py`). Ends with 1 where they are further apart than a tenth, or where a single exchange
-is as large as the optimizer or as the residual stream of a batch.
+hand (`oyster_jax/plan/predicted.py`). Axes that carry less than a hundredth are left out. Ends with 1 where they are
+further apart than a tenth, or where one exchange is as large as the optimizer or as the residual stream of a batch.
 """
 
 import dataclasses
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -40,22 +41,29 @@ class Config:
     tensor: int = 1
     """Ways of tensor."""
     windows: int = 4
-    """Windows of a group of devices."""
-    chips: tuple[int, ...] = tuple(SLICES)
-    """How many; of 8, 16, 64, 128, 512."""
+    """Windows of each group of devices that share rows; a group is as many as `tensor`."""
+    chips: tuple[Literal[8, 16, 64, 128, 512], ...] = ()
+    """How many; all that the mesh goes into unless given."""
     effort: Literal["O0", "O1", "O2", "O3"] = "O0"
     """How hard the compiler tries."""
 
 
 def main(config: Config) -> int:
-    """Prints the table; returns 1 where something is exchanged that should not be."""
+    """Prints the table; returns 1 where something is exchanged that should not be, 2 for a mesh that cannot be."""
+    from oyster_jax.cli.errors import UsageError
+    from oyster_jax.parallel.mesh import MeshError
+
     compile_only(config.effort)
-    print("\n".join(HEAD), flush=True)
-    sound = True
-    for chips in config.chips:
-        found = measured(config, chips)
-        for row in rows(found):
-            print(row, flush=True)
+    sound, head = True, HEAD
+    least = config.tensor * (config.fsdp if config.growing == "data" else 1)
+    for chips in config.chips or [chips for chips in SLICES if chips % least == 0]:
+        try:
+            found = measured(config, chips)
+        except (MeshError, UsageError) as error:
+            print(error, file=sys.stderr)
+            return 2
+        print("\n".join([*head, *rows(found)]), flush=True)
+        head = ()
         for fault in faults(found):
             sound = False
             print(f"{chips} chips: {fault}", flush=True)

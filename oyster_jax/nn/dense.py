@@ -100,7 +100,7 @@ def _ways(sizes: Sequence[int]) -> int:
 def _put_together(kernel: Array, stored: int) -> Array:
     """Returns a kernel whole, whose axis `stored` is cut; else the compiler might exchange activations instead.
 
-    It is said twice how it lies, so that what travels is what products take, not the float32 it is made of. Its
+    How it lies is said before it is made whole, so that what travels is what products take, not float32. Its
     gradient is summed up into the parts that updates are made in, and put together nowhere.
     """
     return rules.constrain(rules.constrain_halfway(_cut(kernel, stored, None, "stored"), stored), None, None)

@@ -87,7 +87,10 @@ def in_parts(x: Any) -> Any:
 
 
 def whole(x: Array) -> Array:
-    """Says that what a product takes, rows first, is whole on these devices; its gradient is in parts again."""
+    """Says that what a product takes, rows first, is whole on these devices; its gradient is in parts again.
+
+    Where rows do not come out even this is left to the compiler, for the axis of tokens may lie elsewhere by now.
+    """
     return _whole(x) if _kept() and rules.ways("tokens kept") > 1 and _even(x) else x
 
 

@@ -112,11 +112,12 @@ class MeshConfig:
 
 
 def in_steps(mesh: Mesh | AbstractMesh) -> Mesh | None:
-    """Returns the mesh with `far` and `near` in place of `fsdp` and `tensor`, None where one step does.
+    """Returns the mesh with `far` and `near` in place of `fsdp` and `tensor`, or None.
 
     XLA makes an exchange among all chips of a TPU slice a sum, which sends twice as much (pytorch/xla#6528, and seen in
     compiled programs). It leaves an exchange among some of them as it is. Put together first along `near`, then along
-    `far`, an array sends no more than in one step.
+    `far`, an array sends no more than in one step; its gradient goes the other way. Where a slice has copies within it,
+    one step is among some chips already, and a prime number of chips has no two steps.
     """
     if not isinstance(mesh, Mesh) or mesh.shape["data"] > 1:
         return None

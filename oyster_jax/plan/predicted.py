@@ -1,9 +1,11 @@
-"""What devices must say to each other in a training step: bytes by axis of the mesh, from the sharding table by hand.
+"""What devices say to each other in a training step of the dynamics, from the sharding table by hand: bytes by axis.
 
-With n numbers in a kernel, f ways of `fsdp`, t of `tensor`, d of `data`, and a ring's share of (w − 1)/w for w ways:
+With n numbers in a kernel, f ways of `fsdp`, t of `tensor`, d of `data`, and a ring's share of (w − 1)/w for w ways;
+a kernel that devices share (of a layer's products) has n/t numbers for each of them, every other all n:
 
-- Along `fsdp`, every kernel is put together in the dtype of the products whenever a stack runs through its layers:
-  (f − 1)/f · n/t for each of its passes. Its gradient is summed up into parts: as much once more, for each gradient.
+- Along `fsdp`, a kernel is put together in the dtype of the products whenever a stack runs through its layers:
+  (f − 1)/f of its numbers for each pass. Its gradient is summed up into parts: as much once more, for each gradient.
+  One that is not shared is put together along `fsdp` and `tensor` at once, or in two steps (`mesh.in_steps`).
 - Along `data`, these parts are summed up over copies: 2 (d − 1)/d · n/(f t) for each gradient.
 - Along `fsdp` and `tensor` together, w = f t, Muon sums up a square of the shorter side, in float32, in each of its
   iterations: 2 (w − 1)/w · side². Parameters go to where updates are made and back: twice (w − 1)/w · n/w.
@@ -11,6 +13,9 @@ With n numbers in a kernel, f ways of `fsdp`, t of `tensor`, d of `data`, and a 
 - Along all of a batch's axes, what is whole everywhere is summed up in float32.
 - Along `tensor`, a device's pieces of each kernel are exchanged before they are put together, and what blocks add to
   the residual stream is summed up into rows that are put together for the next block: as much as one sum of the whole.
+
+What is small, as one side of a kernel that is not cut evenly or is too narrow to be summed up into parts, is not told
+apart: programs sent up to 8 % more, and 3 % less, than this (see BUILD.md).
 
 No term grows with the chips, but as (w − 1)/w does. A compiled program that sends much more along an axis exchanges
 something by accident, as activations, or moments of the optimizer, that were put together whole.

@@ -36,7 +36,7 @@ def test_what_was_found_is_a_table(tool, tmp_path, capsys):
         (tmp_path / name).mkdir()
         psnr = {"1": [20.0 + number, 15.0, 12.0], "4": [19.0, 14.5, 11.0]}
         result = {"psnr": psnr, "copy_last": [14.0, 10.0, 9.0], "parameters": 1_900_000, "updates": 400 - number}
-        result["ceiling"] = 41.0
+        result |= {"ceiling": 41.0, "asked": tool._asked(tool.Config())}
         (tmp_path / name / "result.json").write_text(json.dumps(result))
     assert tool.main(tool.Config(out=tmp_path, print=True)) == 0
     _, _, *rows = capsys.readouterr().out.splitlines()
@@ -47,3 +47,9 @@ def test_what_was_found_is_a_table(tool, tmp_path, capsys):
     ]
     with pytest.raises(SystemExit, match="no variant 'none'"):
         tool.main(tool.Config(out=tmp_path, print=True, only=("none",)))
+    with pytest.raises(SystemExit, match=r"'updates': 400.* cannot be compared with .*'updates': 250"):
+        tool.main(tool.Config(out=tmp_path, print=True, updates=250))
+    with pytest.raises(SystemExit, match=r"Nothing has been found in .* yet"):
+        tool.main(tool.Config(out=tmp_path / "none", print=True))
+    with pytest.raises(SystemExit, match="has no VARIANTS"):
+        tool.main(tool.Config(config=tool.ROOT / "configs" / "coinrun_nano.py", out=tmp_path, print=True))
