@@ -3,9 +3,9 @@
     tools/ablate                                                   # all of them, on one recording, and the table
     oyster train configs/coinrun_ablations.py:variant=fine-head    # one of them as a world of its own
 
-Cost: 3 to 5 minutes a variant on two cores, with `--updates 250` and latents of the shipped CoinRun. What `tools/ablate
---updates 250` printed, PSNR in dB on 96 windows of held-out levels, the first six on a Xeon (AMX), the others on an
-EPYC:
+Cost: 3 to 5 minutes a variant on two cores, with `--updates 250` and latents of the shipped CoinRun. What
+`tools/ablate --updates 250` printed, PSNR in dB on 96 windows of held-out levels, the first six on a Xeon (AMX), the
+others on an EPYC:
 
 | variant | parameters | updates | PSNR after 1, 4, 8 ticks | drawn in 4 steps |
 |---|---|---|---|---|
@@ -29,16 +29,16 @@ What it says: tokens matter most. A token for each of the 64 places costs more t
 far from worth here; four tokens of 16 places each cost less than half of the sixteen that ship, and what the updates
 they save give is 1.7 and 1.8 dB after 4 and 8 ticks, for 0.5 after the first. Whether that holds after thousands of
 updates has not been asked; the next world should. Errors weighted by level (ramp) cost 2 dB: half of the levels are
-zero here, which they hardly count; levels drawn evenly (levels-even) cost half a decibel. Memory is worth little within 8 ticks, as one would think, and a ring of four
-ticks does as well as the longer one; a clean history learns the next tick sooner and is behind from the fourth on.
-One layer of head, whose operations go into 50 more updates, is as good as two, and better than four of one group.
-Learning no larger steps (one-size) costs nothing where one expected step is taken. A head on the latent's own tokens,
-or one that says how sure it is, expects nearly as well as the plain one and loses more where it draws: it draws at
-all, while what the plain one draws is what it expects.
+zero here, which they hardly count; levels drawn evenly (levels-even) cost half a decibel. Memory is worth little
+within 8 ticks, as one would think, and a ring of four ticks does as well as the longer one; a clean history learns
+the next tick sooner and is behind from the fourth on. One layer of head, whose operations go into 50 more updates, is
+as good as two, and better than four of one group. Learning no larger steps (one-size) costs nothing where one
+expected step is taken. A head on the latent's own tokens, or one that says how sure it is, expects nearly as well as
+the plain one and loses more where it draws: it draws at all, while what the plain one draws is what it expects.
 
 One seed each, on the same 96 windows: a few tenths of a decibel say little. Variants with tokenizers of their own
-(own-tokenizer and all below it in VARIANTS) have not been run yet, and `tools/ablate` prints one more column than above,
-the tokenizer alone: 41.36 dB of the shipped one on these windows.
+(own-tokenizer and all below it in VARIANTS) have not been run yet, and `tools/ablate` prints one more column than
+above, the tokenizer alone: 41.36 dB of the shipped one on these windows.
 
 Two rivals with the same operations, data and windows were measured by `tools/rivals.py`, which went again after commit
 377f915, for neither won at any tick:
@@ -49,10 +49,10 @@ Two rivals with the same operations, data and windows were measured by `tools/ri
 | discrete | 2.46M | 185 | 18.90, 14.07, 11.70 | 16.63, 13.31, 11.24 | 31.02 |
 
 In `whole` all layers denoise, and each tick of a window has a level of its own (arXiv 2407.01392); `discrete` has a
-codebook of 4,096 patches, each the nearest there is, and classifies all of a frame at once (arXiv 2502.01591).
-A network that denoises as a whole learns from the ticks that are noisy alone, and at K = 4 a tick costs it four passes
-of all layers, where here it is one of the trunk's and four of the head's. Patches lose to latents what scrolling by fractions of a patch
-costs a codebook; after 8 ticks they are a decibel behind.
+codebook of 4,096 patches, each the nearest there is, and classifies all of a frame at once (arXiv 2502.01591). A
+network that denoises as a whole learns from the ticks that are noisy alone, and at K = 4 a tick costs it four passes
+of all layers, where here it is one of the trunk's and four of the head's. Patches lose to latents what scrolling by
+fractions of a patch costs a codebook; after 8 ticks they are a decibel behind.
 """
 
 import dataclasses
