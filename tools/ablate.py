@@ -5,10 +5,10 @@
     tools/ablate --print                      # trains nothing; the table of what is there
 
 The latents are those of the tokenizer of an installed world, encoded once, or of the variant's own, which is trained
-first: all of them on as many frames. An update of one variant costs other
-operations than one of another: each gets as many updates as cost what the first one's do. Then it lives beside the
-recording of held-out levels, once with the expected latent and once drawn in four steps. Kill it at any moment and give
-the same command again: it goes on where it was.
+first: all of them on as many frames. An update of one variant costs other operations than one of another: each gets as
+many updates as cost what the first one's do. Then it lives beside the recording of held-out levels, once with the
+expected latent and once drawn in four steps. Kill it at any moment and give the same command again: it goes on where it
+was.
 """
 
 import dataclasses

@@ -94,8 +94,12 @@ def whole(x: Array) -> Array:
     return _whole(x) if _kept() and rules.ways("tokens kept") > 1 and _even(x) else x
 
 
+def _layers() -> LayersConfig:
+    return _LAYERS.get() or LayersConfig()
+
+
 def _kept() -> bool:
-    return (_LAYERS.get() or LayersConfig()).recompute != "nothing"
+    return _layers().recompute != "nothing"
 
 
 def _even(x: Array) -> bool:
@@ -144,14 +148,14 @@ class Stack(nnx.Module):
           The last `x`, and all `ys` stacked over a leading `depth` axis.
         """
         graph, params = nnx.split(self.layers)
-        config = _LAYERS.get() or LayersConfig()
+        config = _layers()
 
         def layer(x: Any, scanned: tuple[Any, Any]) -> tuple[Any, Any]:
             layer_params, xs = scanned
             x, ys = apply(nnx.merge(graph, layer_params), x, xs)
             return in_parts(x), ys
 
-        if config.recompute != "nothing":
+        if _kept():
             products = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
             layer = jax.checkpoint(layer, policy=products if config.recompute == "elementwise" else None)
             x = in_parts(x)
