@@ -26,6 +26,8 @@ def network_to_json(network: WorldNetwork) -> dict[str, Any]:
             del data["dynamics"][name]
     if not network.guided:
         del data["sampler"]["guidance"]
+    if network.sampler.known is None:
+        del data["sampler"]["known"]
     return data if network.painter is None else data | {"painter": dataclasses.asdict(network.painter)}
 
 

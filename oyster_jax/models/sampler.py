@@ -10,6 +10,9 @@ class SamplerConfig:
     Attributes:
       steps: denoising steps a tick, K.
       expected: with one step, predict the expected latent instead of drawing one.
+      known: share of a token's pixels that the map must show for its latent to be the expected one whatever the number
+        of steps; None to draw all alike. How a place looks that was seen is known, and who draws it again and again
+        wears it out.
       dream_steps: denoising steps of the first frame of a world that begins from nothing.
       history_noise: the noise level that the trunk is told its own latents have.
       guidance: how far the trunk's features are led beyond what an event or an edit makes of them, away from what they
@@ -19,6 +22,7 @@ class SamplerConfig:
 
     steps: int = 1
     expected: bool = True
+    known: float | None = None
     dream_steps: int = 8
     history_noise: float = 0.0
     guidance: float = 1.0
@@ -32,5 +36,7 @@ class SamplerConfig:
                     f"The sampler's {name} must divide the {self.finest} steps the head was trained on, but was "
                     f"{count}; choose a power of two up to that."
                 )
+        if self.known is not None and not 0 < self.known <= 1:
+            raise ValueError(f"A place is known by the share of it that was seen, above 0 up to 1, not {self.known:g}.")
         if not self.guidance >= 1:
             raise ValueError(f"What is made to happen is guided by a factor from 1 on, but it was {self.guidance:g}.")

@@ -58,6 +58,8 @@ class MapConfig:
         frames are a little blurred, and written over each other again and again they blur what was once seen sharply.
       given_trust: share of a correction of less than a pixel that a given frame makes to its place; see `registered`.
       drawn_trust: the same of a frame that the world drew.
+      followed: side of the square in the middle of a frame by which no frame is placed, for what the camera follows is
+        there: it looks the same wherever it stands, and on the map is where it stood a tick ago.
     """
 
     rows: int = 256
@@ -65,6 +67,7 @@ class MapConfig:
     changed: int = 0
     given_trust: float = 1.0
     drawn_trust: float = 1.0
+    followed: int = 0
 
 
 def blank(config: MapConfig) -> Canvas:
@@ -125,7 +128,12 @@ def look(
 
 
 def registered(
-    canvas: Canvas, position: Float32[Array, "2"], frame: Frame, pyramid: Pyramid, trust: float = 1.0
+    canvas: Canvas,
+    position: Float32[Array, "2"],
+    frame: Frame,
+    pyramid: Pyramid,
+    trust: float = 1.0,
+    followed: int = 0,
 ) -> Float32[Array, "2"]:
     """Returns where a frame fits best what the canvas shows, near `position`.
 
@@ -139,12 +147,14 @@ def registered(
       pyramid: how often, and on how coarse pictures.
       trust: share of a correction of less than a pixel that is made: a frame's place is read to 0.2 pixels, and a
         camera that has learned how it moves knows better.
+      followed: see `MapConfig`.
     """
+    telling = _around_the_middle(*frame.shape[:2], followed)
 
     def step(size: int, position: Array) -> Array:
         seen, coverage = look(canvas, position, *frame.shape[:2])
         shown, pixels = (_pooled(x.astype(jnp.float32), size) for x in (seen, frame))
-        known = (_pooled(coverage[..., None], size) > 0.99).astype(jnp.float32)
+        known = (_pooled((coverage * telling)[..., None], size) > 0.99).astype(jnp.float32)
         x, y = (known * jnp.asarray(jnp.gradient(shown, axis=axis)) for axis in (1, 0))
         rest, still = pixels - shown, STILLNESS / size**2
         xx, xy, yy = jnp.sum(x * x) + still, jnp.sum(x * y), jnp.sum(y * y) + still
@@ -178,6 +188,11 @@ def draft(
     return jnp.concatenate([jnp.where(known, latents, 0.0), cells], axis=-1)
 
 
+def known(draft: Float[Array, "*batch tokens features"], share: float) -> Bool[Array, "*batch tokens 1"]:
+    """Returns of which tokens of a draft at least that `share` of every quarter of the patch was seen, in [0, 1]."""
+    return jnp.min(draft[..., -(CELLS**2) :], axis=-1, keepdims=True) >= share
+
+
 def _drawn(position: Array, frame: Frame) -> Patch:
     """Returns a frame moved by less than a pixel to whole places, marked as seen."""
     corner = jnp.round(position)
@@ -209,6 +224,14 @@ def _pasted(canvas: Canvas, position: Array, patch: Patch) -> Canvas:
 def _places(canvas: Canvas, corner: Array, height: int, width: int) -> tuple[Array, Array]:
     left, top = corner.astype(jnp.int32)
     return (top + jnp.arange(height)) % canvas.shape[0], (left + jnp.arange(width)) % canvas.shape[1]
+
+
+def _around_the_middle(height: int, width: int, side: int) -> Float32[Array, "height width"]:
+    """Returns 0 within a square of `side` in the middle of a frame, 1 around it."""
+    across, down = (
+        jnp.abs(jnp.arange(size, dtype=jnp.float32) + (1 - size) / 2) < side / 2 for size in (width, height)
+    )
+    return jnp.where(down[:, None] & across[None, :], 0.0, 1.0)
 
 
 def _pooled(pixels: Array, size: int) -> Array:

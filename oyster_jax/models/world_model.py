@@ -1,6 +1,7 @@
 """The learned world: tokenizer and dynamics tied into a `core.WorldModel`."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -166,14 +167,19 @@ class WorldNetwork:
             cache |= {"edited": state.cache["edited"] | jnp.any(touched), "unedited": unedited}
         return self.with_latent(params, state.replace(cache=cache), newest)
 
-    def advance(self, params: Params, state: WorldState, action: Action) -> WorldState:
-        """Returns the state one tick later; one whose status is NONFINITE stays as it was."""
+    def advance(
+        self, params: Params, state: WorldState, action: Action, moved: Float[Array, "2"] | None = None
+    ) -> WorldState:
+        """Returns the state one tick later; one whose status is NONFINITE stays as it was.
+
+        In a world with a map, `moved` is how the camera moves with this tick, where that is known, in pixels; else it
+        moves as the world expects.
+        """
         allowed = (action >= 0) & (action < self.spec.action.count)
         taken = jnp.where(allowed, action, self.spec.action.names.index(self.spec.action.idle))
-        denoise, felt, covered = self._denoiser(params, state, taken)
+        denoise, felt, covered = self._denoiser(params, state, taken, moved)
         noise = jax.random.normal(tick_key(state.key, state.step, "advance"), state.latent.shape)
-        size = 1 / self.sampler.finest if self.sampler.expected and self.sampler.steps == 1 else None
-        latent = sample(denoise, noise, self.sampler.steps, size=size)
+        latent = self._drawn(denoise, noise, self.draft(params, felt))
         # Latents live inside tanh; what the sampler adds beyond it is not a frame.
         latent = jnp.clip(latent, -1.0, 1.0)
         status = jnp.where(heads.terminal(felt.readout) > 0.5, Status.TERMINAL, Status.OK)
@@ -268,13 +274,24 @@ class WorldNetwork:
             status=jnp.int32(Status.OK),
         )
 
+    def _drawn(self, denoise: Denoise, noise: Array, draft: Array | None) -> Latent:
+        """Returns the next latent, drawn or expected as the sampler says."""
+        sampler = self.sampler
+        expected = functools.partial(sample, denoise, noise, 1, size=1 / sampler.finest)
+        if sampler.steps == 1 and sampler.expected:
+            return expected()
+        drawn = sample(denoise, noise, sampler.steps)
+        if sampler.known is None or draft is None:
+            return drawn
+        return jnp.where(spatial_map.known(draft, sampler.known), expected(), drawn)
+
     def _denoiser(
-        self, params: Params, state: WorldState, action: Action
+        self, params: Params, state: WorldState, action: Action, moved: Array | None = None
     ) -> tuple[Denoise, WorldState, spatial_map.Patch | None]:
         """Returns what the next latent is drawn with, and what `_felt` returns beside features."""
         model = dynamics.bind(self.dynamics, params["dynamics"])
         noise_level, shown = jnp.float32(self.sampler.history_noise), state.cache.get("frame")
-        features, felt, covered = self._felt(model, state, shown, spatial_map.TOUCH, action, noise_level)
+        features, felt, covered = self._felt(model, state, shown, spatial_map.TOUCH, action, noise_level, moved)
         if self.guided:
             touched = (state.cache["event"] > 0) | state.cache["edited"]
 
@@ -298,6 +315,7 @@ class WorldNetwork:
         pyramid: spatial_map.Pyramid,
         action: Action,
         noise: Array,
+        moved: Array | None = None,
     ) -> tuple[Array, WorldState, spatial_map.Patch | None]:
         """Runs the trunk over the state's newest latent, whose frame is `shown`, and puts that frame on the map.
 
@@ -309,12 +327,14 @@ class WorldNetwork:
         canvas, previous = self.dynamics.map, state.cache["previous"]
         if canvas and shown is not None:
             trust = canvas.drawn_trust if pyramid is spatial_map.TOUCH else canvas.given_trust
-            position = spatial_map.registered(memory["canvas"], self._position(state), shown, pyramid, trust)
+            position = spatial_map.registered(
+                memory["canvas"], self._position(state), shown, pyramid, trust, canvas.followed
+            )
             motion = position - memory["position"]
             memory["canvas"], covered = spatial_map.exchange(memory["canvas"], position, shown, canvas.changed)
             memory["position"] = position
             if model.camera is not None:
-                next_motion = model.camera(state.latent, previous, motion, action)
+                next_motion = model.camera(state.latent, previous, motion, action) if moved is None else moved
         event = state.cache.get("event")
         x = model.tokens(state.latent, previous, action, noise, motion, next_motion, event)
         ring, remembered = state.cache["ring"], memory.get("associative")
@@ -322,7 +342,8 @@ class WorldNetwork:
         if remembered is not None:
             memory["associative"] = remembered
         if motion is not None:
-            memory["motion"] = model.camera_motion(features, motion) if next_motion is None else next_motion
+            expected = model.camera_motion(features, motion) if next_motion is None else next_motion
+            memory["motion"] = expected if moved is None else moved
         cache = state.cache | {"ring": ring, "previous": state.latent}
         if event is not None:
             cache["event"] = jnp.int32(0)

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from oyster_jax.core.state import WorldState
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.loader import WindowConfig, windows
+from oyster_jax.models import spatial_map
 from oyster_jax.models.sampler import SamplerConfig
 from oyster_jax.models.world_model import WorldNetwork
 from oyster_jax.train.config import TrainConfig
@@ -24,6 +25,9 @@ from oyster_jax.train.emphasis import EmphasisConfig
 from oyster_jax.train.loop import BatchIterator, Sample, Stage
 from oyster_jax.train.step import Batch
 from oyster_jax.typing import Array, Params, PRNGKey
+
+#: Share of a quarter of a token's pixels that must have been seen for it to be known.
+KNOWN = 0.95
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,6 +40,9 @@ class SelfRolloutConfig:
       even: see the ends of episodes as often as their middle; see `WindowConfig`.
       sampler: how it draws frames while it goes on alone, whatever the finished world will do.
       emphasis: which tokens count more, where that is other than before.
+      led: be told, while it goes on alone, how the camera truly moved, and be shown places as they truly are when they
+        come into view. Nobody can know them, and who is trained toward other places than it made up, or toward the same
+        places elsewhere, learns to doubt its map. For dynamics with a map.
     """
 
     context: int
@@ -43,6 +50,7 @@ class SelfRolloutConfig:
     even: bool = False
     sampler: SamplerConfig = SamplerConfig()
     emphasis: EmphasisConfig | None = None
+    led: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.context < self.training.window:
@@ -64,30 +72,37 @@ class SelfRolloutConfig:
 
 
 def own_history(
-    network: WorldNetwork, params: Params, context: int, batch: Batch, key: PRNGKey
+    network: WorldNetwork, params: Params, context: int, batch: Batch, key: PRNGKey, *, led: bool = False
 ) -> tuple[Array, Array | None, Array | None]:
-    """Rolls every window out after its first `context` frames.
+    """Rolls every window out after its first `context` frames, `led` as `SelfRolloutConfig` says.
 
     Returns:
       The latents that the model saw, `[batch, ticks, tokens, channels]`, true ones first; with a map also the drafts
       that each was made from, and how its camera moved, `[batch, ticks, 2]`.
     """
 
-    def tick(state: WorldState, given: tuple[Array, Array]) -> tuple[WorldState, Any]:
-        action, event = given
+    def tick(state: WorldState, given: Batch) -> tuple[WorldState, Any]:
         if network.dynamics.events:
-            state = network.with_event(state, event)
-        state = network.advance(params, state, action)
-        return state, (state.latent, network.draft(params, state), state.memory.get("position"))
+            state = network.with_event(state, given["events"])
+        state = network.advance(params, state, given["actions"], given.get("motion"))
+        draft = network.draft(params, state)
+        if led and draft is not None:
+            own = jnp.where(spatial_map.known(draft, KNOWN), state.latent, given["latents"].astype(jnp.float32))
+            state = network.with_latent(params, state, own)
+        return state, (state.latent, draft, state.memory.get("position"))
 
-    def roll(frames: Array, actions: Array, events: Array, key: PRNGKey) -> Any:
+    def roll(window: Batch, key: PRNGKey) -> Any:
+        frames, actions = window.pop("frames"), window["actions"]
         state = network.encode(params, frames[:context], actions[: context - 1], key)
-        _, seen = jax.lax.scan(tick, state, (actions[context - 1 : -1], events[context - 1 : -1]))
+        before = ("actions", "events")  # what is done in a tick, and what the tick leads to
+        at = {name: array[context - 1 : -1] if name in before else array[context:] for name, array in window.items()}
+        _, seen = jax.lax.scan(tick, state, at)
         return *seen, state.memory.get("position")
 
     keys = jax.random.split(key, len(batch["frames"]))
-    events = batch.get("events", jnp.zeros_like(batch["actions"]))
-    latents, drafts, positions, began = jax.vmap(roll)(batch["frames"], batch["actions"], events, keys)
+    names = ("frames", "actions", *(("events",) if network.dynamics.events else ()))
+    names += ("motion", "latents") if led else ()
+    latents, drafts, positions, began = jax.vmap(roll)({name: batch[name] for name in names}, keys)
     seen = jnp.concatenate([batch["latents"][:, :context].astype(jnp.float32), latents], axis=1)
     if drafts is None:
         return seen, None, None
@@ -126,7 +141,8 @@ def self_rollout_stage(
     def loss(params: Params, batch: Batch, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
         own_key, loss_key = jax.random.split(key)
         still = {"tokenizer": tokenizer_params, "dynamics": jax.lax.stop_gradient(params)}
-        seen, drafts, told = jax.lax.stop_gradient(own_history(network, still, config.context, batch, own_key))
+        own = own_history(network, still, config.context, batch, own_key, led=config.led)
+        seen, drafts, told = jax.lax.stop_gradient(own)
         batch = batch if drafts is None else {**batch, "drafts": drafts}
         return dynamics_loss(network.dynamics, weights, dataset.spec, params, batch, loss_key, seen=seen, told=told)
 

@@ -133,3 +133,14 @@ def test_on_a_blank_canvas_a_frame_stays_where_it_is_said_to_be() -> None:
     where = jnp.array([1.5, -2.25])
     found = spatial_map.registered(spatial_map.blank(CONFIG), where, frame(0), spatial_map.SEARCH)
     np.testing.assert_allclose(found, where, atol=1e-6)
+
+
+def test_a_frame_is_not_placed_by_what_the_camera_follows() -> None:
+    """In an empty sky the only thing to see is the agent, which is in the middle of every frame."""
+    sky = jnp.full((16, 16, 3), 20, jnp.uint8).at[6:10, 6:10].set(230)
+    canvas = spatial_map.write(spatial_map.blank(CONFIG), jnp.zeros(2), sky)
+    moved = jnp.array([2.0, 1.0])
+    drawn_back = spatial_map.registered(canvas, moved, sky, spatial_map.SEARCH)
+    np.testing.assert_allclose(drawn_back, 0.0, atol=0.2)
+    found = spatial_map.registered(canvas, moved, sky, spatial_map.SEARCH, followed=10)
+    np.testing.assert_allclose(found, moved, atol=1e-6)
