@@ -1,6 +1,8 @@
-"""CoinRun, plain look, on two CPU cores: the world that ships as `coinrun`.
+"""CoinRun, plain look, on two CPU cores: the first half of the world that ships as `coinrun`.
 
     oyster train configs/coinrun_nano.py
+
+`configs/coinrun_camera.py` is the second half. What is said of "what ships" here was what shipped before there was one.
 
 Cost: recording 4 minutes, tokenizer 25, latents and drafts 15 to 20, dynamics 45, the first two stages of self-rollouts
 11, the other two 120 (beside other work; 75 alone at 130 frames/s), judge 8, painter 22 (likewise); training takes 3.9

@@ -3,8 +3,8 @@
     oyster train configs/nano.py                  # 64²
     oyster train configs/nano.py:frame=128
 
-What ships as `coinrun` is `configs/coinrun_nano.py`: this size with a map and stages of self-rollouts. Cost and figures
-stand there.
+What ships as `coinrun` is `configs/coinrun_nano.py` and then `configs/coinrun_camera.py`: this size with a map, a
+camera and stages of self-rollouts. Cost and figures stand there.
 """
 
 from oyster_jax.nn.functional import LayersConfig

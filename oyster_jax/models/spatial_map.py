@@ -149,7 +149,8 @@ def registered(
         camera that has learned how it moves knows better.
       followed: see `MapConfig`.
     """
-    telling = _around_the_middle(*frame.shape[:2], followed)
+    height, width, _ = frame.shape
+    telling = _around_the_middle(height, width, followed)
 
     def step(size: int, position: Array) -> Array:
         seen, coverage = look(canvas, position, *frame.shape[:2])

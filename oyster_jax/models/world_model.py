@@ -1,7 +1,6 @@
 """The learned world: tokenizer and dynamics tied into a `core.WorldModel`."""
 
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -276,14 +275,14 @@ class WorldNetwork:
 
     def _drawn(self, denoise: Denoise, noise: Array, draft: Array | None) -> Latent:
         """Returns the next latent, drawn or expected as the sampler says."""
-        sampler = self.sampler
-        expected = functools.partial(sample, denoise, noise, 1, size=1 / sampler.finest)
+        sampler, finest = self.sampler, 1 / self.sampler.finest
         if sampler.steps == 1 and sampler.expected:
-            return expected()
-        drawn = sample(denoise, noise, sampler.steps)
+            return sample(denoise, noise, 1, size=finest)
         if sampler.known is None or draft is None:
-            return drawn
-        return jnp.where(spatial_map.known(draft, sampler.known), expected(), drawn)
+            return sample(denoise, noise, sampler.steps)
+        expected = sample(denoise, noise, 1, size=finest)
+        drawn = sample(denoise, noise, sampler.steps, first=expected)
+        return jnp.where(spatial_map.known(draft, sampler.known), expected, drawn)
 
     def _denoiser(
         self, params: Params, state: WorldState, action: Action, moved: Array | None = None

@@ -57,6 +57,8 @@ def _mapped():
 def test_who_is_led_goes_where_the_camera_went_and_sees_what_comes_into_view(mapped):
     model, params, given = mapped
     seen, drafts, told = own_history(model, params, CONTEXT, given, jax.random.key(0), led=True)
+    assert drafts is not None
+    assert told is not None
     # Where its frames lie on its map is for it to find, to less than a pixel; how it moves on is not.
     np.testing.assert_allclose(told[:, CONTEXT], given["motion"][:, CONTEXT], atol=0.5)
     np.testing.assert_array_equal(seen[:, CONTEXT], given["latents"][:, CONTEXT])

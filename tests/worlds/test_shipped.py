@@ -34,4 +34,5 @@ def test_a_shipped_world_loads_steps_and_says_what_it_is(folder: Path) -> None:
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
 def test_a_world_is_shipped_with_the_configuration_that_made_it(folder: Path) -> None:
     world = oyster_jax.load(folder.name)
-    assert world.model == load_experiment(ROOT / "configs" / f"{folder.name}_nano.py").network
+    name = world.record["training"]["config"]["name"]
+    assert world.model == load_experiment(ROOT / "configs" / f"{name}.py").network
