@@ -15,7 +15,8 @@ pytest.importorskip("procgen_gym", reason="the simulator has no wheel for this P
 def test_a_run_that_is_killed_and_stopped_gives_the_losses_of_one_that_is_not(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", QUICKLY)
     torture = tool("torture_launch")
-    monkeypatch.setattr(torture, "LIMIT", 600.0)  # How soon it trains again is for the tool to tell, on a quiet machine.
+    # How soon it trains again is for the tool to tell, on a quiet machine.
+    monkeypatch.setattr(torture, "LIMIT", 600.0)
     steps = ("--tokenizer-training.steps", "40", "--dynamics-training.steps", "12")
     fine = torture.torture(
         tmp_path, kinds=[torture.COORDINATOR, torture.KILL, torture.STOP], processes=2, seed=1, options=steps
