@@ -45,7 +45,7 @@ class Recalling(WorldNetwork):
             readout=jnp.zeros((2,)), status=jnp.int32(0),
         )  # fmt: skip
 
-    def advance(self, params, state, action):
+    def advance(self, params, state, action, moved=None):
         told = (state.cache["event"] > 0) & self.heeds
         count = len(params["tiles"]) // 2
         happening = params["happens"][state.latent[0, 0].astype(jnp.int32)]
