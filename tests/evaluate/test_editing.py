@@ -37,7 +37,7 @@ class Written(recalling.Recalling):
         )  # fmt: skip
         return state.replace(memory=wanted)
 
-    def advance(self, params, state, action):
+    def advance(self, params, state, action, moved=None):
         return state.replace(memory=self._cells(params, state)) if self.forgets else state
 
     def _cells(self, params, state):
