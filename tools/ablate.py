@@ -130,7 +130,8 @@ def _train(config: Config, folder: Path, variants: dict[str, ExperimentConfig], 
             tokenizer, latents = world.params["tokenizer"], learned
         else:
             stage = _tokenizer(experiment, seen)
-            tokenizer = fit(stage, experiment.tokenizer_training, folder / name, experiment.seed).average
+            own = folder / name / "tokenizer"
+            tokenizer = fit(stage, experiment.tokenizer_training, own, experiment.seed).average
             latents = studies.latents(experiment.tokenizer, tokenizer, seen, folder / name / "latents")
         stage = _stage(experiment, latents)
         updates = round(allowed / studies.operations(stage))

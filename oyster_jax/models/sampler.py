@@ -10,9 +10,9 @@ class SamplerConfig:
     Attributes:
       steps: denoising steps a tick, K.
       expected: with one step, predict the expected latent instead of drawing one.
-      known: share of a token's pixels that the map must show for its latent to be the expected one whatever the number
-        of steps; None to draw all alike. How a place looks that was seen is known, and who draws it again and again
-        wears it out.
+      known: share of the pixels of every quarter of a token that the map must show for its latent to be the expected
+        one whatever the number of steps; None to draw all alike. How a place looks that was seen is known, and who
+        draws it again and again wears it out.
       dream_steps: denoising steps of the first frame of a world that begins from nothing.
       history_noise: the noise level that the trunk is told its own latents have.
       guidance: how far the trunk's features are led beyond what an event or an edit makes of them, away from what they
