@@ -11,6 +11,11 @@ and trunk, then a new head on that trunk, then weights of the loss that do not b
 beside other work: recording 4 minutes, tokenizer 20, latents 3, trunk 62, head 20, the last stage 8, words 13. What
 `oyster eval --quick` then prints is in the card.
 
+It is the second game that ships, and not another platformer with an attack, such as Ninja, because it asks for what
+CoinRun cannot: an action "do" that hits creatures, and takes and drinks as well; a view that moves tile by tile, so
+that structure has exact places; and quantities, by which counting is measured. Ninja would ask for CoinRun's code
+again.
+
 What was tried on the way, counted right after collecting, after making tools, after damage, and events that came about
 (48 and 12 moments a kind), and creatures told after 1, 4 and 16 ticks over those that there are:
 

@@ -22,7 +22,7 @@ from oyster_jax.evaluate.chunks import Progress, padded_chunks
 from oyster_jax.evaluate.control import random_actions
 from oyster_jax.evaluate.fidelity import interior, squared_errors, ssim_map
 from oyster_jax.evaluate.horizons import check_ascending
-from oyster_jax.evaluate.seen import EARLIER, SEEN, seen_masks
+from oyster_jax.evaluate.seen import EARLIER, FORESEEN, SEEN, foreseen, seen_masks
 from oyster_jax.evaluate.windows import Windows, check_dataset, choose_windows, read_windows
 from oyster_jax.typing import Array, Params
 
@@ -237,6 +237,7 @@ def _read(
             masks[region] = np.stack(
                 [seen_masks(camera, height, width, config.context, shown=shown) for camera in cameras]
             )
+        masks[FORESEEN] = np.stack([foreseen(mask) for mask in masks[SEEN]])
     return read["frames"], read["actions"][:, :-1], masks
 
 

@@ -48,6 +48,7 @@ class OpenLoopFigures:
       curves: pooled PSNR at every tick of a group, in dB, by method; keyed by the group's longest horizon.
       seen: over what the context showed; None where the recording does not tell where the camera was.
       earlier: over what any earlier true frame showed; None likewise.
+      foreseen: over what the context showed, while it showed the way, too; None likewise.
     """
 
     horizons: tuple[int, ...]
@@ -62,6 +63,7 @@ class OpenLoopFigures:
     curves: dict[int, dict[str, list[float]]]
     seen: RegionFigures | None
     earlier: RegionFigures | None
+    foreseen: RegionFigures | None
 
 
 def open_loop_figures(groups: Sequence[OpenLoopMeasurements]) -> OpenLoopFigures:

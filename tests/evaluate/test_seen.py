@@ -4,7 +4,7 @@ import pytest
 from oyster_jax.evaluate.fidelity import HIGHEST_PSNR
 from oyster_jax.evaluate.open_loop import CEILING, COPY_LAST, MODEL, OpenLoopConfig, measure_open_loop
 from oyster_jax.evaluate.open_loop_figures import open_loop_figures
-from oyster_jax.evaluate.seen import EARLIER, SEEN, seen_masks
+from oyster_jax.evaluate.seen import EARLIER, FORESEEN, SEEN, foreseen, seen_masks
 from tests.evaluate import scroller
 from tests.evaluate.scroller import Walker
 
@@ -55,6 +55,15 @@ def test_only_frames_that_were_shown_count():
     np.testing.assert_array_equal(mask[:, 0], [np.arange(8) < 5, np.arange(8) < 2])
 
 
+def test_who_left_what_was_shown_is_not_foreseen_even_once_back():
+    away = walk((0, 0), (2, 0), (0, 0), (9, 0), (0, 0))
+    seen = seen_masks(away, 8, 8, 1, shown=1)
+    known = foreseen(seen)
+    np.testing.assert_array_equal(known[:2], seen[:2])
+    assert not known[2:].any()
+    assert seen[3].all()
+
+
 def test_the_masks_agree_with_a_canvas_of_the_level():
     positions = np.cumsum(np.random.default_rng(0).integers(-3, 4, (30, 2)), 0).astype(np.float32)
     masks = seen_masks(positions, 6, 8, 2)
@@ -85,11 +94,11 @@ def test_a_world_that_remembers_is_right_where_something_was_seen(level):
 def test_a_known_error_in_the_seen_region_gives_the_known_figure(level):
     measured = measure_open_loop(Walker(remembers=False), {}, level, CONFIG)
     found = open_loop_figures([measured])
-    for region, region_figures in ((SEEN, found.seen), (EARLIER, found.earlier)):
+    for region, region_figures in ((SEEN, found.seen), (EARLIER, found.earlier), (FORESEEN, found.foreseen)):
         assert region_figures is not None
-        truth, masks = measured.real[:, 2] / 255, measured.regions[region].masks[:, 2]
+        truth, masks = measured.real[:, 1] / 255, measured.regions[region].masks[:, 1]
         expected = -10 * np.log10((np.square(truth).mean(-1) * masks).sum() / masks.sum())
-        assert region_figures.psnr[MODEL][16].value == pytest.approx(expected, abs=1e-3)
+        assert region_figures.psnr[MODEL][4].value == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_recording_without_entities_has_no_seen_region(dataset):

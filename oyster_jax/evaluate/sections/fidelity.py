@@ -23,7 +23,8 @@ _ABOUT = (
     "last real frame still; the ceiling is the truth encoded and decoded again. Terrain that was never shown cannot "
     "be known, so the seen region counts only pixels whose place in the level was on screen in the real frames that "
     "the world was shown, by the simulator's camera. The column 'earlier' counts places of any earlier true frame "
-    "instead, most of which it never saw."
+    "instead, most of which it never saw. 'Foreseen' counts the seen region of windows in which the context also "
+    "showed all that the agent came near so far, so that its way could be known; the share is of pixels, as before."
 )
 
 
@@ -36,8 +37,8 @@ def run(suite: Suite) -> Section:
     groups = [suite.near, *suite.far]
     found = open_loop_figures(groups)
     seen_tables = ()
-    if found.seen is not None and found.earlier is not None:
-        seen_tables = (_seen_table(found, found.seen, found.earlier),)
+    if found.seen is not None and found.earlier is not None and found.foreseen is not None:
+        seen_tables = (_seen_table(found, found.seen, found.earlier, found.foreseen),)
     return Section(
         name="fidelity",
         title="Fidelity",
@@ -83,7 +84,7 @@ def _last(found: OpenLoopFigures) -> list[int]:
     return list(found.curves)
 
 
-def _seen_table(found: OpenLoopFigures, seen: RegionFigures, earlier: RegionFigures) -> Table:
+def _seen_table(found: OpenLoopFigures, seen: RegionFigures, earlier: RegionFigures, foreseen: RegionFigures) -> Table:
     rows = tuple(
         (
             str(h),
@@ -94,12 +95,14 @@ def _seen_table(found: OpenLoopFigures, seen: RegionFigures, earlier: RegionFigu
             value(seen.psnr[CEILING][h]),
             value(seen.ssim[MODEL][h], 3),
             value(earlier.psnr[MODEL][h]),
+            cell(foreseen.psnr[MODEL][h]) if foreseen.share[h] > 0 else "",
+            f"{100 * foreseen.share[h]:.0f} %",
         )
         for h in found.horizons
     )
     return Table(
         title="The same over the seen region: places of the level that the context showed",
-        columns=("ticks", "share", "PSNR", "copy-last", "gain", "ceiling", "SSIM", "earlier"),
+        columns=("ticks", "share", "PSNR", "copy-last", "gain", "ceiling", "SSIM", "earlier", "foreseen", "its share"),
         rows=rows,
     )
 
