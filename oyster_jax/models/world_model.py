@@ -176,9 +176,9 @@ class WorldNetwork:
         """
         allowed = (action >= 0) & (action < self.spec.action.count)
         taken = jnp.where(allowed, action, self.spec.action.names.index(self.spec.action.idle))
-        denoise, felt, covered = self._denoiser(params, state, taken, moved)
+        denoise, draft, felt, covered = self._denoiser(params, state, taken, moved)
         noise = jax.random.normal(tick_key(state.key, state.step, "advance"), state.latent.shape)
-        latent = self._drawn(denoise, noise, self.draft(params, felt))
+        latent = self._drawn(denoise, noise, draft)
         # Latents live inside tanh; what the sampler adds beyond it is not a frame.
         latent = jnp.clip(latent, -1.0, 1.0)
         status = jnp.where(heads.terminal(felt.readout) > 0.5, Status.TERMINAL, Status.OK)
@@ -196,7 +196,7 @@ class WorldNetwork:
         signal: Float[Array, "levels"],
     ) -> Float[Array, "levels tokens channels"]:
         """Returns what the next latent is expected to be when a noisy one of it, at a level of `signal`, is known."""
-        denoise, _, _ = self._denoiser(params, state, action)
+        denoise, *_ = self._denoiser(params, state, action)
         return jax.vmap(lambda noisy, signal: denoise(noisy, signal, jnp.float32(1 / self.sampler.finest)))(
             noisy, signal
         )
@@ -286,8 +286,8 @@ class WorldNetwork:
 
     def _denoiser(
         self, params: Params, state: WorldState, action: Action, moved: Array | None = None
-    ) -> tuple[Denoise, WorldState, spatial_map.Patch | None]:
-        """Returns what the next latent is drawn with, and what `_felt` returns beside features."""
+    ) -> tuple[Denoise, Array | None, WorldState, spatial_map.Patch | None]:
+        """Returns what the next latent is drawn with, its draft, and what `_felt` returns beside features."""
         model = dynamics.bind(self.dynamics, params["dynamics"])
         noise_level, shown = jnp.float32(self.sampler.history_noise), state.cache.get("frame")
         features, felt, covered = self._felt(model, state, shown, spatial_map.TOUCH, action, noise_level, moved)
@@ -304,7 +304,7 @@ class WorldNetwork:
         def denoise(noisy: Array, signal: Array, size: Array) -> Array:
             return model.denoise(features, noisy, signal, size, draft, state.latent)
 
-        return denoise, felt, covered
+        return denoise, draft, felt, covered
 
     def _felt(
         self,

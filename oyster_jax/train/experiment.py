@@ -63,6 +63,13 @@ class ExperimentConfig:
     words: WordsTraining | None = None
     mesh: MeshConfig = MeshConfig()
 
+    def __post_init__(self) -> None:
+        if not self.dynamics.map and any(stage.led for stage in self.self_rollouts):
+            raise ValueError(
+                f"A self-rollout is led by how the camera moves over a map, but the dynamics of {self.name} have none; "
+                "set `DynamicsConfig.map`, or leave `led` out."
+            )
+
     @property
     def dynamics_stages(self) -> dict[str, TrainConfig]:
         """How each stage that trains the dynamics does, in their order, by name."""

@@ -1,14 +1,20 @@
 """Rollouts of a model's own in training: they are told what happened in the recording."""
 
+import dataclasses
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from oyster_jax.cli.train import load_experiment
 from oyster_jax.testing import tiny_model, tiny_params
 from oyster_jax.train.self_rollout import own_history
 from tests.models.structured import moments, without
 from tests.models.test_events import NETWORK, PARAMS
+
+ROOT = Path(__file__).resolve().parents[2]
 
 CONTEXT, TICKS = 3, 7
 
@@ -73,3 +79,9 @@ def test_who_is_not_led_is_shown_nothing(mapped):
     other = {**given, **{name: given[name].at[:, CONTEXT:].set(7.0) for name in ("motion", "latents")}}
     both = [own_history(model, params, CONTEXT, batch, jax.random.key(0)) for batch in (given, other)]
     jax.tree.map(np.testing.assert_array_equal, *both)
+
+
+def test_only_who_has_a_map_is_led():
+    experiment = load_experiment(ROOT / "configs" / "coinrun_camera.py")
+    with pytest.raises(ValueError, match="leave `led` out"):
+        dataclasses.replace(experiment, dynamics=dataclasses.replace(experiment.dynamics, map=None, camera=None))
