@@ -7,13 +7,13 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, SupportsIndex
+from pathlib import Path
+from typing import Any, Protocol, SupportsIndex, runtime_checkable
 
 import grain
 import numpy as np
 
 from oyster_jax.core.spec import WorldSpec
-from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.episode import ARRAYS
 from oyster_jax.data.errors import DatasetError
 
@@ -54,6 +54,34 @@ class WindowConfig:
             raise DatasetError(f"Episodes have no {', '.join(sorted(unknown))}; they have {', '.join(ARRAYS)}.")
 
 
+@runtime_checkable
+class Windowed(Protocol):
+    """What windows are read from, as `EpisodeDataset` is."""
+
+    folder: Path
+    lengths: np.ndarray
+
+    @property
+    def spec(self) -> WorldSpec:
+        """The recorded world."""
+        ...
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """The names of the arrays that every episode holds."""
+        ...
+
+    def __len__(self) -> int:
+        """Returns the number of episodes."""
+        ...
+
+    def window(
+        self, index: int, start: int, length: int, names: tuple[str, ...] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Returns ticks `start` to `start + length` of an episode, one array a name."""
+        ...
+
+
 class WindowSource:
     """The windows of `length` ticks that lie within one episode, by number; a Grain random-access source.
 
@@ -71,7 +99,7 @@ class WindowSource:
 
     def __init__(
         self,
-        datasets: Sequence[EpisodeDataset],
+        datasets: Sequence[Windowed],
         length: int,
         arrays: tuple[str, ...] | None = None,
         *,
@@ -115,7 +143,7 @@ class WindowSource:
 
 
 def windows(
-    datasets: EpisodeDataset | Sequence[EpisodeDataset], config: WindowConfig, rows: Sequence[int] | None = None
+    datasets: Windowed | Sequence[Windowed], config: WindowConfig, rows: Sequence[int] | None = None
 ) -> grain.IterDataset:
     """Returns endless batches of windows drawn uniformly over all places where one fits, or over all ticks.
 
@@ -134,7 +162,7 @@ def windows(
     Raises:
       DatasetError: the datasets do not fit together, lack an array, or hold too few windows.
     """
-    given = [datasets] if isinstance(datasets, EpisodeDataset) else datasets
+    given = datasets if isinstance(datasets, Sequence) else [datasets]
     source = WindowSource(given, config.length, config.arrays, even=config.even)
     rows = range(config.batch) if rows is None else rows
     if config.batch > len(source):
@@ -172,7 +200,7 @@ def _stack(rows: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
-def _common_arrays(datasets: tuple[EpisodeDataset, ...], wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+def _common_arrays(datasets: tuple[Windowed, ...], wanted: tuple[str, ...] | None) -> tuple[str, ...]:
     """Returns the arrays to read, after checking that all datasets are of one world and hold them."""
     spec: WorldSpec = datasets[0].spec
     for dataset in datasets:
@@ -185,5 +213,5 @@ def _common_arrays(datasets: tuple[EpisodeDataset, ...], wanted: tuple[str, ...]
             raise DatasetError(
                 f"{dataset.folder} holds no {', '.join(sorted(missing))}; it holds {', '.join(dataset.content)}."
             )
-    names = wanted or tuple(ARRAYS)
+    names = wanted or datasets[0].content
     return tuple(name for name in names if all(name in dataset.content for dataset in datasets))

@@ -318,7 +318,7 @@ def bind_camera(config: DynamicsConfig, params: Params) -> Camera:
 
 def _camera(config: DynamicsConfig, rngs: nnx.Rngs) -> Camera:
     assert config.camera is not None, "only dynamics with a camera are asked"
-    return Camera(config.camera, config.columns, config.channels, config.actions, rngs=rngs)
+    return Camera(config.camera, config.channels, config.actions, rngs=rngs)
 
 
 def _fine_head(config: DynamicsConfig, draft: int, rngs: nnx.Rngs) -> FineHead:

@@ -57,7 +57,8 @@ class MapConfig:
       changed: difference in any colour, of 255, below which a place keeps the pixel that it has; 0 writes all. Drawn
         frames are a little blurred, and written over each other again and again they blur what was once seen sharply.
       given_trust: share of a correction of less than a pixel that a given frame makes to its place; see `registered`.
-      drawn_trust: the same of a frame that the world drew.
+        With a camera of its own that is the least, and the first frames of a world make more; see `tracking`.
+      drawn_trust: the same of a frame that the world drew. With a camera of its own that lies where it was drawn for.
       followed: side of the square in the middle of a frame by which no frame is placed, for what the camera follows is
         there: it looks the same wherever it stands, and on the map is where it stood a tick ago.
     """

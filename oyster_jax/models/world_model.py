@@ -10,7 +10,7 @@ from oyster_jax.core.spec import WorldSpec
 from oyster_jax.core.state import Status, WorldState
 from oyster_jax.diffusion.objective import Denoise
 from oyster_jax.diffusion.sampler import sample
-from oyster_jax.models import dynamics, heads, painter, spatial_map, structure, tokenizer
+from oyster_jax.models import dynamics, heads, painter, spatial_map, structure, tokenizer, tracking
 from oyster_jax.models.dynamics import Dynamics, DynamicsConfig
 from oyster_jax.models.painter import PainterConfig
 from oyster_jax.models.sampler import SamplerConfig
@@ -102,7 +102,7 @@ class WorldNetwork:
 
         def tick(state: WorldState, seen: tuple[Array, Array, Array]) -> tuple[WorldState, None]:
             frame, latent, action = seen
-            _, state, _ = self._felt(model, state, frame, spatial_map.SEARCH, action, jnp.float32(0))
+            _, state, _ = self._felt(model, state, frame, True, action, jnp.float32(0))
             return state.replace(latent=latent, step=state.step + 1), None
 
         state = self._empty(key).replace(latent=latents[0])
@@ -237,7 +237,7 @@ class WorldNetwork:
             table, probability = heads.entities(self.dynamics.readouts, state.readout, self.dynamics.columns)
             said |= {"entities": table, "entity_mask": probability}
         if self.dynamics.map:
-            said["position"] = self._position(state)
+            said["position"] = tracking.expected(state)
         return said
 
     def draft(self, params: Params, state: WorldState) -> Float[Array, "tokens features"] | None:
@@ -248,7 +248,7 @@ class WorldNetwork:
         if not self.dynamics.map:
             return None
         frame = self.spec.frame
-        seen, coverage = spatial_map.look(state.memory["canvas"], self._position(state), frame.height, frame.width)
+        seen, coverage = spatial_map.look(state.memory["canvas"], tracking.expected(state), frame.height, frame.width)
         latent = tokenizer.bind(self.tokenizer, params["tokenizer"]).encoder(seen)
         return spatial_map.draft(latent, spatial_map.cell_coverage(coverage, self.tokenizer.patch))
 
@@ -260,6 +260,8 @@ class WorldNetwork:
             # The camera is the one that took the newest frame on the canvas; it then moves by `motion`.
             camera = {"position": jnp.zeros((2,)), "motion": jnp.zeros((2,))}
             memory |= camera | {"canvas": spatial_map.blank(self.dynamics.map)}
+            if self.dynamics.camera:
+                memory["lattice"] = jnp.zeros((2, 2))
         cache = {"ring": ring, "previous": latent} | ({"event": jnp.int32(0)} if self.dynamics.events else {})
         if self.guided:
             cache |= {"edited": jnp.bool(False), "unedited": jnp.stack([latent, latent])}
@@ -290,12 +292,12 @@ class WorldNetwork:
         """Returns what the next latent is drawn with, its draft, and what `_felt` returns beside features."""
         model = dynamics.bind(self.dynamics, params["dynamics"])
         noise_level, shown = jnp.float32(self.sampler.history_noise), state.cache.get("frame")
-        features, felt, covered = self._felt(model, state, shown, spatial_map.TOUCH, action, noise_level, moved)
+        features, felt, covered = self._felt(model, state, shown, False, action, noise_level, moved)
         if self.guided:
             touched = (state.cache["event"] > 0) | state.cache["edited"]
 
             def further() -> Array:
-                plain, _, _ = self._felt(model, _untouched(state), shown, spatial_map.TOUCH, action, noise_level)
+                plain, _, _ = self._felt(model, _untouched(state), shown, False, action, noise_level)
                 return jnp.where(touched, plain + self.sampler.guidance * (features - plain), features)
 
             features = jax.lax.cond(anywhere(touched), further, lambda: features)
@@ -311,7 +313,7 @@ class WorldNetwork:
         model: Dynamics,
         state: WorldState,
         shown: Frame | None,
-        pyramid: spatial_map.Pyramid,
+        given: bool,
         action: Action,
         noise: Array,
         moved: Array | None = None,
@@ -325,15 +327,11 @@ class WorldNetwork:
         memory, motion, next_motion, covered = dict(state.memory), None, None, None
         canvas, previous = self.dynamics.map, state.cache["previous"]
         if canvas and shown is not None:
-            trust = canvas.drawn_trust if pyramid is spatial_map.TOUCH else canvas.given_trust
-            position = spatial_map.registered(
-                memory["canvas"], self._position(state), shown, pyramid, trust, canvas.followed
+            memory, motion, next_motion, covered = tracking.followed(
+                canvas, model.camera, state, shown, self.dynamics.columns, action, given
             )
-            motion = position - memory["position"]
-            memory["canvas"], covered = spatial_map.exchange(memory["canvas"], position, shown, canvas.changed)
-            memory["position"] = position
-            if model.camera is not None:
-                next_motion = model.camera(state.latent, previous, motion, action) if moved is None else moved
+            if next_motion is not None and moved is not None:
+                next_motion = moved
         event = state.cache.get("event")
         x = model.tokens(state.latent, previous, action, noise, motion, next_motion, event)
         ring, remembered = state.cache["ring"], memory.get("associative")
@@ -355,9 +353,6 @@ class WorldNetwork:
         if not self.dynamics.map:
             return state
         return state.replace(cache=state.cache | {"frame": self.rendered(params, state.latent)})
-
-    def _position(self, state: WorldState) -> Array:
-        return state.memory["position"] + state.memory["motion"]
 
 
 def _untouched(state: WorldState) -> WorldState:

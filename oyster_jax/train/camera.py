@@ -1,24 +1,34 @@
-"""The camera stage: learns how the camera moves from true latents, by itself, before the dynamics needs it."""
+"""The camera stage: learns from true frames where tiles lie and how the camera moves, before the dynamics needs it."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 
+from oyster_jax.data.camera import pixels_per_tile
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.loader import WindowConfig, windows
 from oyster_jax.models import dynamics
 from oyster_jax.models.camera import Camera
 from oyster_jax.models.dynamics import DynamicsConfig
+from oyster_jax.models.lattice import turned
 from oyster_jax.train.config import TrainConfig
-from oyster_jax.train.dynamics import FINE, motion_loss, told_motion, with_previous
+from oyster_jax.train.dynamics import motion_loss, told_motion
 from oyster_jax.train.loop import BatchIterator, Stage
 from oyster_jax.train.step import Batch
+from oyster_jax.train.views import Views
 from oyster_jax.typing import Array, Bool, Float, Params, PRNGKey
 
-#: What the stage reads of a recording.
-ARRAYS = ("latents", "actions", "motion")
+#: Pixels by which a motion may be off until every further one counts alike.
+FINE = 0.02
+
+#: Tiles by which a camera that is alone may be astray, on an axis, until it is told its true place again.
+ASTRAY = 0.2
+
+#: Pixels a tick beyond which nothing moves, whatever a camera that knows little says of itself.
+FASTEST = 10.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,80 +37,122 @@ class CameraTraining:
 
     Attributes:
       training: how long.
-      alone: share of windows in which it is told its own motions, from the first on, as in a rollout; in the others it
-        is told true ones with errors.
-      motion_noise: largest standard deviation in pixels of these errors; each window draws its own.
-      latent_noise: the same of the latents, since a rollout's own are not exact.
+      alone: share of windows in which it is told its own motions and places, from the first on, as in a rollout. Where
+        it then stands too high or too deep, it is asked for the way to the next true place, for what stands on an
+        edge, or comes to, stands there exactly; sideways bodies stop anywhere.
+      motion_noise: largest standard deviation in pixels of the errors of the true motions that it is told otherwise;
+        each window draws its own.
+      place_noise: the same, in tiles, of the error with which it is told its place between two of them, in all of a
+        window's ticks, since what is read of the first frames may be wrong.
+      jitter: see `Views`. The agent in the middle of a frame tells where it is, which in a rollout is where it believes
+        to be: what it is told of its place should be worth more.
+      colour_noise: the same, of 128, of what it sees, since a rollout's own frames are not exact.
+      reading: weight of reading where tiles lie.
     """
 
     training: TrainConfig
     alone: float = 0.5
-    motion_noise: float = 0.3
-    latent_noise: float = 0.05
+    motion_noise: float = 0.02
+    place_noise: float = 0.005
+    jitter: float = 0.05
+    colour_noise: float = 0.03
+    reading: float = 0.1
 
 
 def camera_stage(config: DynamicsConfig, learning: CameraTraining, dataset: EpisodeDataset, seed: int) -> Stage:
-    """Returns the stage that trains the camera of a dynamics on cached latents.
+    """Returns the stage that trains the camera of a dynamics on cached latents and their frames.
 
     Args:
       config: of the dynamics that it is part of.
       learning: how.
-      dataset: latents, with the camera's motion.
+      dataset: frames and latents, with the camera's motion and with entities, which tell where it stands.
       seed: of the order of the windows.
-    """
 
-    def loss(params: Params, batch: Batch, key: PRNGKey) -> tuple[Array, dict[str, Array]]:
-        return camera_loss(config, learning, params, batch, key)
+    Raises:
+      ValueError: tiles are of another size than the configuration says.
+    """
+    scale = pixels_per_tile(dataset.spec)
+    if config.camera is None or abs(config.camera.tile - scale) > 0.01:
+        raise ValueError(
+            f"Tiles of '{dataset.spec.name}' are {scale:.3f} pixels wide; say so in `CameraConfig.tile`, "
+            f"where it now says {config.camera and config.camera.tile}."
+        )
+    camera, training = config.camera, learning.training
+    seen = functools.cache(lambda: Views(dataset, camera, jitter=learning.jitter, seed=seed))
 
     def batches(rows: Sequence[int] | None = None) -> BatchIterator:
-        training = learning.training
-        drawn = WindowConfig(length=training.window, batch=training.batch, seed=seed, arrays=ARRAYS)
-        return iter(windows(dataset, drawn, rows))
+        drawn = WindowConfig(length=training.window, batch=training.batch, seed=seed)
+        return iter(windows(seen(), drawn, rows))
 
+    patch = dataset.spec.frame.width // config.columns
+    loss = functools.partial(camera_loss, config, learning, patch)
     return Stage(name="camera", init=lambda key: dynamics.init_camera(config, key), loss=loss, batches=batches)
 
 
 def camera_loss(
-    config: DynamicsConfig, learning: CameraTraining, params: Params, batch: Batch, key: PRNGKey
+    config: DynamicsConfig, learning: CameraTraining, patch: int, params: Params, batch: Batch, key: PRNGKey
 ) -> tuple[Array, dict[str, Array]]:
-    """Returns how far motions were misread, and besides the drift, in pixels, of those that were told their own.
+    """Returns how far motions and places were misread, and the drift, in pixels, of those that were told their own.
 
     Args:
       config: of the dynamics.
       learning: how it learns.
+      patch: side in pixels of what a token shows.
       params: of its camera.
-      batch: arrays `[batch, ticks, …]`, named as in `ARRAYS`.
+      batch: arrays `[batch, ticks, …]`: of `Views`.
       key: of the errors, and of who is alone.
     """
     model = dynamics.bind_camera(config, params)
-    share_key, latent_key, noise_key, motion_key, alone_key = jax.random.split(key, 5)
-    latents = batch["latents"].astype(jnp.float32)
-    share = learning.latent_noise * jax.random.uniform(share_key, (len(latents), 1, 1, 1))
-    latents = latents + share * jax.random.normal(latent_key, latents.shape)
-    noise = learning.motion_noise * jax.random.uniform(noise_key, (len(latents), 1, 1))
-    told = told_motion(noise, batch["motion"], motion_key)
-    alone = jax.random.bernoulli(alone_key, learning.alone, (len(latents), 1))
-    read = _chain(model, model.see(*with_previous(latents), batch["actions"]), told, alone)
-    error = motion_loss(read, batch["motion"], FINE)
-    return error, {"motion": error, "drift": _drift(read, batch["motion"], alone)}
+    names = ("share", "colour", "noise", "motion", "off", "place", "alone")
+    keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
+    rows, place = len(batch["place"]), batch["place"]
+    colours = batch["colours"].astype(jnp.float32)
+    share = learning.colour_noise * jax.random.uniform(keys["share"], (rows, 1, 1))
+    colours = colours + share * jax.random.normal(keys["colour"], colours.shape)
+    noise = learning.motion_noise * jax.random.uniform(keys["noise"], (rows, 1, 1))
+    off = learning.place_noise * jax.random.uniform(keys["off"], (rows, 1, 1))
+    believed = place + off * jax.random.normal(keys["place"], (rows, 1, 2))
+    told = told_motion(noise, batch["motion"], keys["motion"])
+    alone = jax.random.bernoulli(keys["alone"], learning.alone, (rows, 1))
+    seen = model.seen(colours, batch["actions"])
+    read, at = _chain(model, seen, believed, told, alone)
+    astray = model.config.tile * jax.lax.stop_gradient(at - believed) * jnp.array([[[0.0, 1.0]]])
+    error = motion_loss(read + astray, batch["motion"], FINE)
+    # Where tiles lie is easily learned, of one frame a window.
+    said = model.lattice(batch["latents"][:, 0], config.columns, patch)
+    straight = jnp.broadcast_to(jnp.array([1.0, 0.0]), said.shape)
+    reading = jnp.mean(jnp.square(said - turned(straight, place[:, 0])))
+    parts = {"motion": error, "reading": reading, "drift": _drift(read, batch["motion"], alone)}
+    return error + learning.reading * reading, parts
 
 
 def _chain(
     model: Camera,
     seen: Float[Array, "batch ticks features"],
+    place: Float[Array, "batch ticks 2"],
     told: Float[Array, "batch ticks 2"],
     alone: Bool[Array, "batch 1"],
-) -> Float[Array, "batch ticks 2"]:
-    """Returns the next motion of every tick; rows that are `alone` are told their own from the third tick on."""
+) -> tuple[Float[Array, "batch ticks 2"], Float[Array, "batch ticks 2"]]:
+    """Returns the next motion of every tick, and the place that the camera was told there.
 
-    def tick(own: Array, given: tuple[Array, Array, Array]) -> tuple[Array, Array]:
-        seen, told, first = given
-        moved = model.move(seen, jnp.where(alone & ~first, own, told))
-        return moved, moved
+    Rows that are `alone` are told their own motions and places from the third tick on, until they are too far astray.
+    What they are told of themselves has no gradient: what is wrong is one motion and not those before it, and a camera
+    that knows little would run away.
+    """
+
+    def tick(own: tuple[Array, Array], given: tuple[Array, ...]) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        motion, at = own
+        seen, place, told, first = given
+        lost = jnp.max(jnp.abs(at - place), axis=-1, keepdims=True) > ASTRAY
+        at = jnp.where(alone & ~first & ~lost, at, place)
+        read = model.move(seen, at, jnp.where(alone & ~first, motion, told))
+        motion = jnp.clip(jax.lax.stop_gradient(read), -FASTEST, FASTEST)
+        return (motion, at + motion / model.config.tile), (read, at)
 
     first = jnp.arange(seen.shape[1]) < 2
-    _, read = jax.lax.scan(tick, told[:, 0], (seen.swapaxes(0, 1), told.swapaxes(0, 1), first))
-    return read.swapaxes(0, 1)
+    given = (*(array.swapaxes(0, 1) for array in (seen, place, told)), first)
+    _, (read, at) = jax.lax.scan(tick, (told[:, 0], place[:, 0]), given)
+    return read.swapaxes(0, 1), at.swapaxes(0, 1)
 
 
 def _drift(read: Array, motion: Array, alone: Array) -> Array:

@@ -21,7 +21,8 @@ class OptimizerConfig:
       decay: share of all steps, at the end, over which the rate falls linearly to zero (WSD, arXiv 2404.06395).
       weight_decay: decoupled, on matrices only.
       clip: global gradient norm above which gradients are scaled down.
-      slower: parts of the parameters that learn at a share of the rate, by the first part of their name.
+      still: parts of the parameters that stay as they are, by the first part of their name. A camera is trained by
+        itself, and nothing of what it then is part of teaches it anything.
     """
 
     name: Literal["muon", "adamw"] = "muon"
@@ -30,7 +31,7 @@ class OptimizerConfig:
     decay: float = 0.3
     weight_decay: float = 0.05
     clip: float = 1.0
-    slower: tuple[tuple[str, float], ...] = ()
+    still: tuple[str, ...] = ("camera",)
 
     def __post_init__(self) -> None:
         if not 0 <= self.decay <= 1:
@@ -61,19 +62,18 @@ class OptimizerConfig:
             )
         else:
             update = optax.adamw(schedule, b2=0.99, weight_decay=self.weight_decay, mask=_is_matrix)
-        return optax.chain(optax.clip_by_global_norm(self.clip), update, *map(_scaled, self.slower))
+        return optax.chain(optax.clip_by_global_norm(self.clip), update, *map(_held, self.still))
 
 
-def _scaled(part: tuple[str, float]) -> optax.GradientTransformation:
-    """Scales the updates of the parameters under one name."""
-    name, share = part
+def _held(name: str) -> optax.GradientTransformation:
+    """Leaves the parameters under one name as they are."""
 
     def chosen(params: Params) -> Any:
         return jax.tree_util.tree_map_with_path(
             lambda path, _: jax.tree_util.keystr(path[:1], simple=True) == name, params
         )
 
-    return optax.masked(optax.scale(share), chosen)
+    return optax.masked(optax.set_to_zero(), chosen)
 
 
 def _is_matrix(params: Params) -> Any:

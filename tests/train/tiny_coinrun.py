@@ -42,8 +42,8 @@ def get_config() -> ExperimentConfig:
         dynamics=DynamicsConfig(
             tokens=16, columns=4, channels=4, merge=2, features=16, heads=2, groups=1, head_depth=1, registers=2,
             window=4, memory_heads=2, memory_features=4, map=MapConfig(),
-            camera=CameraConfig(view=2, features=16, depth=2), readouts=HeadsConfig(entity_types=(0, 2, 5)),
-            dtype="float32",
+            camera=CameraConfig(tile=64 / 13, features=16, depth=2, reader=8),
+            readouts=HeadsConfig(entity_types=(0, 2, 5)), dtype="float32",
         ),
         camera=CameraTraining(
             training=TrainConfig(
