@@ -87,20 +87,16 @@ class Camera(nnx.Module):
           motion: how the camera moved to it.
           actions: taken now.
         """
-        return self.move(self.see(frames, place, actions), place, motion)
-
-    def see(self, frames: Frames, place: Float[Array, "*batch 2"], actions: Actions) -> Float[Array, "*batch features"]:
-        """Returns what of the next motion depends on the frame and the action alone, for `move`."""
-        return self.seen(around(self.config, frames, place), actions)
+        return self.move(self.seen(around(self.config, frames, place), actions), place, motion)
 
     def seen(self, colours: Float[Array, "*batch colours"], actions: Actions) -> Float[Array, "*batch features"]:
-        """Returns what `see` returns, of what `around` does."""
+        """Returns what of the next motion depends on the colours that it sees, and on the action, alone, for `move`."""
         return self.embed(colours) + self.actions(actions)
 
     def move(
         self, seen: Float[Array, "*batch features"], place: Float[Array, "*batch 2"], motion: Float[Array, "*batch 2"]
     ) -> Float[Array, "*batch 2"]:
-        """Returns the next motion, given what `see` saw, the place between tiles and the motion before."""
+        """Returns the next motion, given what `seen` returned, the place between tiles and the motion before."""
         x = jax.nn.gelu(seen + self.embed_place(_between_tiles(place)) + self.embed_motion(told(motion, CLOSE)))
         x, _ = self.hidden(x, lambda layer, x, _: (x + jax.nn.gelu(layer(x)), None))
         return motion + SCALE * self.out(x)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from oyster_jax.core.spec import WorldSpec
+from oyster_jax.data.camera import camera_positions, pixels_per_tile
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.models.camera import CameraConfig, around
 from oyster_jax.train.metrics import progress_bar
@@ -58,13 +59,6 @@ class Views:
         return {name: self._arrays[name][first : first + length] for name in names or self.content}
 
 
-def agent_places(spec: WorldSpec, entities: Float[np.ndarray, "*batch capacity fields"]) -> np.ndarray:
-    """Returns where the camera stands in the level, with its agent: tiles `[*batch, 2]`, x rightwards, y downwards."""
-    assert spec.entity is not None, "worlds whose camera is known have entities"
-    x, y = (entities[..., 0, spec.entity.column(name)] for name in ("x", "y"))
-    return np.stack([x, -y], axis=-1)
-
-
 def _looked_at(
     dataset: EpisodeDataset, config: CameraConfig, jitter: float, errors: np.random.Generator
 ) -> dict[str, np.ndarray]:
@@ -93,4 +87,5 @@ def _episodes(dataset: EpisodeDataset) -> Iterator[tuple[int, dict[str, np.ndarr
     done = 0
     for index, length in enumerate(dataset.lengths.tolist()):
         episode, done = dataset.window(index, 0, length, READ), done + length
-        yield done, episode | {"place": agent_places(dataset.spec, episode["entities"])}
+        pixels = camera_positions(dataset.spec, episode["entities"])
+        yield done, episode | {"place": pixels / np.float32(pixels_per_tile(dataset.spec))}

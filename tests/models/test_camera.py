@@ -11,7 +11,7 @@ import pytest
 
 from oyster_jax.core.rollout import rollout
 from oyster_jax.models import dynamics
-from oyster_jax.models.camera import Camera, CameraConfig, motion_features, told
+from oyster_jax.models.camera import Camera, CameraConfig, around, motion_features, told
 from oyster_jax.models.description import network_from_json, network_to_json
 from oyster_jax.models.spatial_map import MapConfig
 from oyster_jax.testing import noisy, tiny_model
@@ -52,7 +52,7 @@ def test_it_reads_what_is_around_the_middle_its_place_the_motion_and_the_action(
 
 def test_a_chain_of_moves_equals_calls() -> None:
     camera = _camera()
-    seen = camera.see(FRAMES, PLACE, ACTIONS)
+    seen = camera.seen(around(camera.config, FRAMES, PLACE), ACTIONS)
     called = camera(FRAMES, PLACE, MOTION, ACTIONS)
     np.testing.assert_allclose(camera.move(seen, PLACE, MOTION), called, rtol=1e-6)
 
