@@ -124,7 +124,7 @@ def get_config() -> ExperimentConfig:
     assert canvas is not None, "the first half has a map"
     assert base.painter is not None, "the first half paints"
     camera = TrainConfig(
-        steps=16_000,
+        steps=20_000,
         batch=96,
         window=24,
         average_decay=0.998,
@@ -132,6 +132,14 @@ def get_config() -> ExperimentConfig:
         log_every=50,
         checkpoint_every=1000,
     )
+    reading = TrainConfig(
+        steps=3_000,
+        batch=16,
+        window=8,
+        average_decay=0.995,
+        optimizer=OptimizerConfig(learning_rate=3e-3, warmup=100, decay=0.6, weight_decay=1e-3),
+    )
+    walks = dataclasses.replace(base.recording, frames=3_000_000, seed=5)
     optimizer = OptimizerConfig(learning_rate=1.5e-3, warmup=30, decay=0.7)
     led = TrainConfig(steps=400, batch=12, window=28, average_decay=0.995, optimizer=optimizer)
 
@@ -149,7 +157,7 @@ def get_config() -> ExperimentConfig:
         ),
         tokenizer_training=still(base.tokenizer_training),
         dynamics_training=still(base.dynamics_training),
-        camera=CameraTraining(training=camera),
+        camera=CameraTraining(training=camera, reading=reading, recording=walks),
         self_rollouts=(SelfRolloutConfig(context=8, training=led, even=True, led=True),),
         sampler=SamplerConfig(steps=2, known=0.5),
         judge=None,

@@ -1,4 +1,4 @@
-"""The camera stage: learns from true frames where tiles lie and how the camera moves, before the dynamics needs it."""
+"""The camera stage: learns from true frames how the camera moves, before the dynamics needs it."""
 
 import dataclasses
 import functools
@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from oyster_jax.data.camera import pixels_per_tile
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.loader import WindowConfig, windows
+from oyster_jax.data.record import RecordConfig
 from oyster_jax.models import dynamics
 from oyster_jax.models.camera import Camera
 from oyster_jax.models.dynamics import DynamicsConfig
-from oyster_jax.models.lattice import turned
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.dynamics import motion_loss, told_motion
 from oyster_jax.train.loop import BatchIterator, Stage
@@ -37,6 +37,9 @@ class CameraTraining:
 
     Attributes:
       training: how long.
+      reading: how long what reads the lattice learns before, from latents; see `lattice_stage`.
+      recording: what it learns from, a recording of its own with entities, that of the experiment unless given. A body
+        comes upon each kind of edge so rarely that it takes millions of ticks.
       alone: share of windows in which it is told its own motions and places, from the first on, as in a rollout. Where
         it then stands too high or too deep, it is asked for the way to the next true place, for what stands on an
         edge, or comes to, stands there exactly; sideways bodies stop anywhere.
@@ -47,25 +50,25 @@ class CameraTraining:
       jitter: see `Views`. The agent in the middle of a frame tells where it is, which in a rollout is where it believes
         to be: what it is told of its place should be worth more.
       colour_noise: the same, of 128, of what it sees, since a rollout's own frames are not exact.
-      reading: weight of reading where tiles lie.
     """
 
     training: TrainConfig
+    reading: TrainConfig
+    recording: RecordConfig | None = None
     alone: float = 0.5
     motion_noise: float = 0.02
     place_noise: float = 0.005
     jitter: float = 0.05
     colour_noise: float = 0.03
-    reading: float = 0.1
 
 
 def camera_stage(config: DynamicsConfig, learning: CameraTraining, dataset: EpisodeDataset, seed: int) -> Stage:
-    """Returns the stage that trains the camera of a dynamics on cached latents and their frames.
+    """Returns the stage that trains the camera of a dynamics on frames; what reads the lattice stays as it is.
 
     Args:
       config: of the dynamics that it is part of.
       learning: how.
-      dataset: frames and latents, with the camera's motion and with entities, which tell where it stands.
+      dataset: frames, with entities, which tell where it stands.
       seed: of the order of the windows.
 
     Raises:
@@ -84,20 +87,18 @@ def camera_stage(config: DynamicsConfig, learning: CameraTraining, dataset: Epis
         drawn = WindowConfig(length=training.window, batch=training.batch, seed=seed)
         return iter(windows(seen(), drawn, rows))
 
-    patch = dataset.spec.frame.width // config.columns
-    loss = functools.partial(camera_loss, config, learning, patch)
+    loss = functools.partial(camera_loss, config, learning)
     return Stage(name="camera", init=lambda key: dynamics.init_camera(config, key), loss=loss, batches=batches)
 
 
 def camera_loss(
-    config: DynamicsConfig, learning: CameraTraining, patch: int, params: Params, batch: Batch, key: PRNGKey
+    config: DynamicsConfig, learning: CameraTraining, params: Params, batch: Batch, key: PRNGKey
 ) -> tuple[Array, dict[str, Array]]:
     """Returns how far motions and places were misread, and the drift, in pixels, of those that were told their own.
 
     Args:
       config: of the dynamics.
       learning: how it learns.
-      patch: side in pixels of what a token shows.
       params: of its camera.
       batch: arrays `[batch, ticks, …]`: of `Views`.
       key: of the errors, and of who is alone.
@@ -118,12 +119,7 @@ def camera_loss(
     read, at = _chain(model, seen, believed, told, alone)
     astray = model.config.tile * jax.lax.stop_gradient(at - believed) * jnp.array([[[0.0, 1.0]]])
     error = motion_loss(read + astray, batch["motion"], FINE)
-    # Where tiles lie is easily learned, of one frame a window.
-    said = model.lattice(batch["latents"][:, 0], config.columns, patch)
-    straight = jnp.broadcast_to(jnp.array([1.0, 0.0]), said.shape)
-    reading = jnp.mean(jnp.square(said - turned(straight, place[:, 0])))
-    parts = {"motion": error, "reading": reading, "drift": _drift(read, batch["motion"], alone)}
-    return error + learning.reading * reading, parts
+    return error, {"motion": error, "drift": _drift(read, batch["motion"], alone)}
 
 
 def _chain(

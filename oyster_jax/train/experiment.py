@@ -79,8 +79,9 @@ class ExperimentConfig:
     def trainings(self) -> tuple[TrainConfig, ...]:
         """How all of its stages train."""
         others = [stage.training for stage in (self.camera, self.judge, self.painter) if stage is not None]
+        reading = () if self.camera is None else (self.camera.reading,)
         words = () if self.words is None else (self.words.text, self.words.scene)
-        return self.tokenizer_training, *self.dynamics_stages.values(), *others, *words
+        return self.tokenizer_training, *self.dynamics_stages.values(), *others, *reading, *words
 
     @property
     def lexicon(self) -> Lexicon | None:

@@ -22,7 +22,7 @@ class OptimizerConfig:
       weight_decay: decoupled, on matrices only.
       clip: global gradient norm above which gradients are scaled down.
       still: parts of the parameters that stay as they are, by the first part of their name. A camera is trained by
-        itself, and nothing of what it then is part of teaches it anything.
+        itself, as what reads the lattice is before, and nothing of what they then are part of teaches them anything.
     """
 
     name: Literal["muon", "adamw"] = "muon"
@@ -31,7 +31,7 @@ class OptimizerConfig:
     decay: float = 0.3
     weight_decay: float = 0.05
     clip: float = 1.0
-    still: tuple[str, ...] = ("camera",)
+    still: tuple[str, ...] = ("camera", "lattice")
 
     def __post_init__(self) -> None:
         if not 0 <= self.decay <= 1:

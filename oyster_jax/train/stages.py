@@ -1,4 +1,4 @@
-"""The stages of an experiment: record, tokenizer, latents, camera, dynamics, self-rollouts, judge, and words."""
+"""The stages of an experiment: record, tokenizer, latents, lattice, camera, dynamics, self-rollouts, judge, words."""
 
 import dataclasses
 import functools
@@ -28,6 +28,7 @@ from oyster_jax.train.drafts import frame_encoder
 from oyster_jax.train.dynamics import dynamics_stage
 from oyster_jax.train.experiment import ExperimentConfig
 from oyster_jax.train.judge import judge_stage
+from oyster_jax.train.lattice import lattice_stage
 from oyster_jax.train.loop import Sample, Stage, fit
 from oyster_jax.train.metrics import progress_bar
 from oyster_jax.train.painter import painter_stage
@@ -67,10 +68,9 @@ def run(config: ExperimentConfig, folder: Path, data: Path | None = None, init_f
     latents = cached(config, params, dataset, folder / "latents")
     stage = _begun(_dynamics_stage(config, latents, dataset, params), init_from, "dynamics")
     if config.camera is not None:
-        begun = camera_stage(config.dynamics, config.camera, latents, config.seed)
-        begun = _begun(begun, None if init_from is None else init_from["dynamics"], "camera")
-        seeing = trained(begun, config.camera.training)
-        stage = dataclasses.replace(stage, init=lambda key, init=stage.init: {**init(key), "camera": seeing})
+        walks = dataset if config.camera.recording is None else _recorded(config.camera.recording, folder / "walks")
+        given = None if init_from is None else init_from["dynamics"]
+        stage = _beginning(stage, "camera", _camera(config, folder, latents, walks, given))
     learned = trained(stage, config.dynamics_training)
     for rollouts in config.self_rollouts:
         sample = _sampler(config.network, dataset, params)
@@ -105,6 +105,19 @@ def words(config: ExperimentConfig, folder: Path, data: Path | None = None) -> T
     moments = read_moments(recorded(config, data or data_folder(config, folder)))
     scenes = Scenes.of(config.recording.source.spec, moments)
     return train_words(config.words, lexicon, moments, scenes, folder, config.seed, config.mesh)
+
+
+def _camera(
+    config: ExperimentConfig, folder: Path, latents: EpisodeDataset, walks: EpisodeDataset, init_from: Params | None
+) -> Params:
+    """Returns the camera of the dynamics, which has learned to read the lattice off latents, and to move from walks."""
+    learning = config.camera
+    assert learning is not None, "only experiments with a camera are asked"
+    read = lattice_stage(config.dynamics, learning.reading, latents, config.seed)
+    read = _begun(read, None if init_from is None else init_from.get("camera"), "lattice")
+    lattice = _trained(config, folder, read, learning.reading)
+    moving = _begun(camera_stage(config.dynamics, learning, walks, config.seed), init_from, "camera")
+    return _trained(config, folder, _beginning(moving, "lattice", lattice), learning.training)
 
 
 def _trained(config: ExperimentConfig, folder: Path, stage: Stage, training: TrainConfig) -> Params:
@@ -227,6 +240,11 @@ def restored(init: Callable[[PRNGKey], Params], training: TrainConfig, folder: P
     if restored is None:
         raise CheckpointError(f"{folder} has no checkpoint yet; let this stage train first.")
     return restored.state.average
+
+
+def _beginning(stage: Stage, name: str, params: Params) -> Stage:
+    """Lets a stage begin with a part that has been trained before."""
+    return dataclasses.replace(stage, init=lambda key: {**stage.init(key), name: params})
 
 
 def _begun(stage: Stage, init_from: Params | None, part: str) -> Stage:

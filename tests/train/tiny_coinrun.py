@@ -48,7 +48,11 @@ def get_config() -> ExperimentConfig:
         camera=CameraTraining(
             training=TrainConfig(
                 steps=6, batch=4, window=6, optimizer=OptimizerConfig(learning_rate=1e-3, warmup=1), **_OFTEN
-            )
+            ),
+            reading=TrainConfig(
+                steps=4, batch=4, window=2, optimizer=OptimizerConfig(learning_rate=1e-3, warmup=1), **_OFTEN
+            ),
+            recording=RecordConfig(source=Procgen(entities=True), frames=400, levels=(0, 50), seed=2, environments=4),
         ),
         dynamics_loss=DynamicsLossConfig(),
         dynamics_training=TrainConfig(
