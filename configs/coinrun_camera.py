@@ -117,8 +117,12 @@ from oyster_jax.train.optimizer import OptimizerConfig
 from oyster_jax.train.self_rollout import SelfRolloutConfig
 
 
-def get_config() -> ExperimentConfig:
-    """Returns the experiment."""
+def get_config(*, corrected: bool = False) -> ExperimentConfig:
+    """Returns the experiment.
+
+    Args:
+      corrected: the last part, in which the camera is told the truth again once it was mistaken.
+    """
     base = load_experiment(Path(__file__).with_name("coinrun_nano.py"))
     canvas = base.dynamics.map
     assert canvas is not None, "the first half has a map"
@@ -133,7 +137,7 @@ def get_config() -> ExperimentConfig:
         checkpoint_every=1000,
     )
     reading = TrainConfig(
-        steps=3_000,
+        steps=12_000,
         batch=16,
         window=8,
         average_decay=0.995,
@@ -147,9 +151,16 @@ def get_config() -> ExperimentConfig:
         """Returns a stage that leaves everything as it is in the world to begin from."""
         return dataclasses.replace(training, steps=1, optimizer=OptimizerConfig(learning_rate=0.0))
 
+    learning = CameraTraining(training=camera, reading=reading, recording=walks)
+    rollouts: tuple[SelfRolloutConfig, ...] = (SelfRolloutConfig(context=8, training=led, even=True, led=True),)
+    if corrected:
+        optimizer = OptimizerConfig(learning_rate=1.5e-3, warmup=50, decay=0.8, weight_decay=1e-3)
+        camera = dataclasses.replace(camera, steps=4_000, optimizer=optimizer)
+        learning = dataclasses.replace(learning, training=camera, reading=still(reading), mistaken=0.25)
+        rollouts = ()
     return dataclasses.replace(
         base,
-        name="coinrun_camera",
+        name="coinrun_camera_corrected" if corrected else "coinrun_camera",
         dynamics=dataclasses.replace(
             base.dynamics,
             map=dataclasses.replace(canvas, changed=48, given_trust=0.15, followed=16),
@@ -157,8 +168,8 @@ def get_config() -> ExperimentConfig:
         ),
         tokenizer_training=still(base.tokenizer_training),
         dynamics_training=still(base.dynamics_training),
-        camera=CameraTraining(training=camera, reading=reading, recording=walks),
-        self_rollouts=(SelfRolloutConfig(context=8, training=led, even=True, led=True),),
+        camera=learning,
+        self_rollouts=rollouts,
         sampler=SamplerConfig(steps=2, known=0.5),
         judge=None,
         painter=dataclasses.replace(base.painter, training=still(base.painter.training)),

@@ -250,6 +250,8 @@ def _cost(config: ExperimentConfig, runs: Iterable[Path]) -> dict[str, Any]:
     stages = {"tokenizer": config.tokenizer_training} | config.dynamics_stages
     others = {"camera": config.camera, "painter": config.painter}
     stages |= {name: part.training for name, part in others.items() if part is not None}
+    if config.camera is not None:
+        stages["lattice"] = config.camera.reading
     cost = collections.Counter({"hours": 0.0} | {f"{stage}_steps": 0 for stage in stages})
     for run in runs:
         if (run / RECORD).exists():

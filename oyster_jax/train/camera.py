@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Sequence
 
 import jax
@@ -43,6 +44,9 @@ class CameraTraining:
       alone: share of windows in which it is told its own motions and places, from the first on, as in a rollout. Where
         it then stands too high or too deep, it is asked for the way to the next true place, for what stands on an
         edge, or comes to, stands there exactly; sideways bodies stop anywhere.
+      mistaken: pixels by which, on an axis, a motion that it told itself may be wrong until it is told the truth again.
+        What follows upon a mistake is not what it should learn: who believed to have run into a wall, and is then asked
+        for the motion of who has not, learns to start off at full speed from where it stands.
       motion_noise: largest standard deviation in pixels of the errors of the true motions that it is told otherwise;
         each window draws its own.
       place_noise: the same, in tiles, of the error with which it is told its place between two of them, in all of a
@@ -56,6 +60,7 @@ class CameraTraining:
     reading: TrainConfig
     recording: RecordConfig | None = None
     alone: float = 0.5
+    mistaken: float = math.inf
     motion_noise: float = 0.02
     place_noise: float = 0.005
     jitter: float = 0.05
@@ -116,7 +121,7 @@ def camera_loss(
     told = told_motion(noise, batch["motion"], keys["motion"])
     alone = jax.random.bernoulli(keys["alone"], learning.alone, (rows, 1))
     seen = model.seen(colours, batch["actions"])
-    read, at = _chain(model, seen, believed, told, alone)
+    read, at = _chain(model, seen, believed, told, alone, learning.mistaken)
     astray = model.config.tile * jax.lax.stop_gradient(at - believed) * jnp.array([[[0.0, 1.0]]])
     error = motion_loss(read + astray, batch["motion"], FINE)
     return error, {"motion": error, "drift": _drift(read, batch["motion"], alone)}
@@ -128,20 +133,22 @@ def _chain(
     place: Float[Array, "batch ticks 2"],
     told: Float[Array, "batch ticks 2"],
     alone: Bool[Array, "batch 1"],
+    mistaken: float,
 ) -> tuple[Float[Array, "batch ticks 2"], Float[Array, "batch ticks 2"]]:
     """Returns the next motion of every tick, and the place that the camera was told there.
 
-    Rows that are `alone` are told their own motions and places from the third tick on, until they are too far astray.
-    What they are told of themselves has no gradient: what is wrong is one motion and not those before it, and a camera
-    that knows little would run away.
+    Rows that are `alone` are told their own motions and places from the third tick on, until they are too far astray,
+    or mistaken. What they are told of themselves has no gradient: what is wrong is one motion and not those before it,
+    and a camera that knows little would run away.
     """
 
     def tick(own: tuple[Array, Array], given: tuple[Array, ...]) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         motion, at = own
         seen, place, told, first = given
-        lost = jnp.max(jnp.abs(at - place), axis=-1, keepdims=True) > ASTRAY
-        at = jnp.where(alone & ~first & ~lost, at, place)
-        read = model.move(seen, at, jnp.where(alone & ~first, motion, told))
+        astray = jnp.max(jnp.abs(at - place), axis=-1, keepdims=True) > ASTRAY
+        wrong = jnp.max(jnp.abs(motion - told), axis=-1, keepdims=True) > mistaken
+        at = jnp.where(alone & ~first & ~astray & ~wrong, at, place)
+        read = model.move(seen, at, jnp.where(alone & ~first & ~wrong, motion, told))
         motion = jnp.clip(jax.lax.stop_gradient(read), -FASTEST, FASTEST)
         return (motion, at + motion / model.config.tile), (read, at)
 

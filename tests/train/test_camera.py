@@ -92,6 +92,19 @@ def test_tiles_of_another_size_are_refused(tmp_path: Path) -> None:
         camera_stage(CONFIG, learning_of(), EpisodeDataset(tmp_path), 0)
 
 
+def test_who_was_mistaken_is_told_the_truth() -> None:
+    params = dynamics.init_camera(CONFIG, jax.random.key(0))
+    falls = _falls(jax.random.key(1))
+    falls["motion"] = falls["motion"].at[:, 4:, 0].add(2.0)  # pushed, which nobody could know
+    drift: list[float] = []
+    for mistaken in (float("inf"), 0.5):
+        learning = learning_of(alone=1.0, motion_noise=0.0, place_noise=0.0, mistaken=mistaken)
+        drift.append(float(camera_loss(CONFIG, learning, params, falls, jax.random.key(2))[1]["drift"]))
+    # One that learned nothing goes on as it went in the third tick: it loses 2 pixels a tick, or 2 in all.
+    told, alone = drift[::-1]
+    assert told < 3.0 < alone
+
+
 @pytest.mark.parametrize("name", ["muon", "adamw"])
 def test_a_camera_and_its_reader_stay_as_they_are_while_the_rest_learns(name: Literal["muon", "adamw"]) -> None:
     params = {part: {"kernel": jnp.ones((4, 4))} for part in ("camera", "lattice", "trunk")}
