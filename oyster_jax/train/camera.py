@@ -16,7 +16,7 @@ from oyster_jax.models import dynamics
 from oyster_jax.models.camera import Camera
 from oyster_jax.models.dynamics import DynamicsConfig
 from oyster_jax.train.config import TrainConfig
-from oyster_jax.train.dynamics import motion_loss, told_motion
+from oyster_jax.train.dynamics import motion_loss
 from oyster_jax.train.loop import BatchIterator, Stage
 from oyster_jax.train.step import Batch
 from oyster_jax.train.views import Views
@@ -47,6 +47,8 @@ class CameraTraining:
       mistaken: pixels by which, on an axis, a motion that it told itself may be wrong until it is told the truth again.
         What follows upon a mistake is not what it should learn: who believed to have run into a wall, and is then asked
         for the motion of who has not, learns to start off at full speed from where it stands.
+      unmoved: whether it is told of no motion at a window's first tick, as a world is not. It then takes who stands
+        still for one of whom nothing is known, and reads a speed off the picture of the agent.
       motion_noise: largest standard deviation in pixels of the errors of the true motions that it is told otherwise;
         each window draws its own.
       place_noise: the same, in tiles, of the error with which it is told its place between two of them, in all of a
@@ -61,6 +63,7 @@ class CameraTraining:
     recording: RecordConfig | None = None
     alone: float = 0.5
     mistaken: float = math.inf
+    unmoved: bool = False
     motion_noise: float = 0.02
     place_noise: float = 0.005
     jitter: float = 0.05
@@ -118,7 +121,9 @@ def camera_loss(
     noise = learning.motion_noise * jax.random.uniform(keys["noise"], (rows, 1, 1))
     off = learning.place_noise * jax.random.uniform(keys["off"], (rows, 1, 1))
     believed = place + off * jax.random.normal(keys["place"], (rows, 1, 2))
-    told = told_motion(noise, batch["motion"], keys["motion"])
+    told = batch["motion"] + noise * jax.random.normal(keys["motion"], batch["motion"].shape)
+    if learning.unmoved:
+        told = told.at[:, 0].set(0.0)
     alone = jax.random.bernoulli(keys["alone"], learning.alone, (rows, 1))
     seen = model.seen(colours, batch["actions"])
     read, at = _chain(model, seen, believed, told, alone, learning.mistaken)
