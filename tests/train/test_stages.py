@@ -159,7 +159,9 @@ def test_training_can_begin_from_a_finished_world(run: Path, experiment: Experim
     again = dataclasses.replace(experiment, tokenizer_training=still, dynamics_training=still, self_rollouts=())
     assert experiment.camera is not None
     still_camera = dataclasses.replace(experiment.camera.training, optimizer=still.optimizer)
-    again = dataclasses.replace(again, camera=dataclasses.replace(experiment.camera, training=still_camera))
+    still_reader = dataclasses.replace(experiment.camera.reading, optimizer=still.optimizer)
+    still_camera = dataclasses.replace(experiment.camera, training=still_camera, reading=still_reader)
+    again = dataclasses.replace(again, camera=still_camera)
     again = dataclasses.replace(again, dynamics_training=dataclasses.replace(still, window=6))
     stages.run(again, tmp_path, run / "data", init_from=params)
     _, same = stages.finished(again, tmp_path)
