@@ -49,7 +49,7 @@ windows, eight frames of context) the finished dynamics shows the seen region at
   | 8 | 30.63, 25.68, 22.86, 19.75, 14.85 | 31.96, 28.43, 26.16, 22.39, 17.85 | 2, 4 % |
   | 9 | 31.01, 25.41, 22.24, 18.84, 14.67 | 32.65, 28.24, 24.05, 21.42, 17.82 | 4, 5 % |
 
-  A few windows that are lost decide the last digits: on 512 windows the seen region after 1, 4, 8, 16 and 32 ticks is at
+  A few windows that are lost decide the last digits. On 512 windows the seen region is, after 1, 4, 8, 16 and 32 ticks:
 
   | camera | seen region |
   |---|---|
