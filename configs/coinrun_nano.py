@@ -73,8 +73,8 @@ What was tried on the way:
 - The camera's motion weighted 0.1: its gradient is 30 times that of the frames, which then learn more slowly (forcing
   0.083 after 120 steps; with 0.01 0.074). Not telling the trunk how the camera moved: after 600 steps it misread the
   next motion by 0.43 and 0.30 pixels; told, by 0.18 and 0.26.
-- Full CoinRun, easy levels recorded with `--backgrounds --themes`, which in these levels means a picture behind them and
-  other tiles, the same in all: the tokenizer alone, 1,200 steps on 300,000 ticks, shows held-out levels at 38.9 dB (60
+- Full CoinRun, easy levels recorded with `--backgrounds --themes`, which here means a picture behind them and other
+  tiles, the same in all: the tokenizer alone, 1,200 steps on 300,000 ticks, shows held-out levels at 38.9 dB (60
   episodes; of a script that was not kept). Nothing further has been trained on it yet.
 - Placing frames on the map by registration instead of by a read-out: errors of 5 pixels come down to 0.2.
 """
