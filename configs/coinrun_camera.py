@@ -1,8 +1,8 @@
-"""CoinRun with a camera of its own: the second half of the world that ships as `coinrun`.
+"""CoinRun with a camera of its own: the second part of the world that ships as `coinrun`.
 
     oyster train configs/coinrun_nano.py --run first
     oyster train configs/coinrun_camera.py --init-from first/world --data first/data --run second
-    oyster train configs/coinrun_camera.py:corrected=True --init-from second/world --data first/data
+    oyster train configs/coinrun_corrected.py --init-from second/world --data first/data
 
 Cost beside other work: recording 3,000,000 ticks 11 minutes, latents 28, the reader 5, the camera 75 and, corrected, 15
 to 20, self-rollouts 45.
@@ -138,12 +138,8 @@ from oyster_jax.train.optimizer import OptimizerConfig
 from oyster_jax.train.self_rollout import SelfRolloutConfig
 
 
-def get_config(*, corrected: bool = False) -> ExperimentConfig:
-    """Returns the experiment.
-
-    Args:
-      corrected: the last part, in which the camera is told the truth again once it was mistaken.
-    """
+def get_config() -> ExperimentConfig:
+    """Returns the experiment."""
     base = load_experiment(Path(__file__).with_name("coinrun_nano.py"))
     canvas = base.dynamics.map
     assert canvas is not None, "the first half has a map"
@@ -173,26 +169,18 @@ def get_config(*, corrected: bool = False) -> ExperimentConfig:
         return dataclasses.replace(training, steps=1, optimizer=OptimizerConfig(learning_rate=0.0))
 
     learning = CameraTraining(training=camera, reading=reading, recording=walks, unmoved=True)
-    rollouts: tuple[SelfRolloutConfig, ...] = (SelfRolloutConfig(context=8, training=led, even=True, led=True),)
-    changed = 48
-    if corrected:
-        optimizer = OptimizerConfig(learning_rate=1.5e-3, warmup=50, decay=0.8, weight_decay=1e-3)
-        camera = dataclasses.replace(camera, steps=3_000, optimizer=optimizer)
-        learning = CameraTraining(training=camera, reading=still(reading), recording=walks, mistaken=0.25)
-        rollouts = ()
-        changed = 48
     return dataclasses.replace(
         base,
-        name="coinrun_camera_corrected" if corrected else "coinrun_camera",
+        name="coinrun_camera",
         dynamics=dataclasses.replace(
             base.dynamics,
-            map=dataclasses.replace(canvas, changed=changed, given_trust=0.15, followed=16),
+            map=dataclasses.replace(canvas, changed=48, given_trust=0.15, followed=16),
             camera=CameraConfig(tile=64 / 13),
         ),
         tokenizer_training=still(base.tokenizer_training),
         dynamics_training=still(base.dynamics_training),
         camera=learning,
-        self_rollouts=rollouts,
+        self_rollouts=(SelfRolloutConfig(context=8, training=led, even=True, led=True),),
         sampler=SamplerConfig(steps=2, known=0.5),
         judge=None,
         painter=dataclasses.replace(base.painter, training=still(base.painter.training)),

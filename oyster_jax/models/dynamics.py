@@ -21,6 +21,7 @@ from oyster_jax.models.action_encoder import ActionEncoder, EventEncoder
 from oyster_jax.models.camera import SCALE, Camera, CameraConfig, motion_features, told
 from oyster_jax.models.fine_head import FineHead, posterior_mean
 from oyster_jax.models.heads import Heads, HeadsConfig
+from oyster_jax.models.lattice import LatticeReader
 from oyster_jax.models.memory import LongRangeMemory
 from oyster_jax.models.spatial_map import CELLS, MapConfig
 from oyster_jax.nn import functional, ring_cache
@@ -314,6 +315,21 @@ def init_camera(config: DynamicsConfig, key: PRNGKey) -> Params:
 def bind_camera(config: DynamicsConfig, params: Params) -> Camera:
     """Returns the camera of a dynamics with `params` in it, for use inside a traced function."""
     return functional.bind(_camera, config, params)
+
+
+def init_lattice(config: DynamicsConfig, key: PRNGKey) -> Params:
+    """Draws the parameters of what reads the lattice, as they stand under "lattice" in those of `init_camera`."""
+    return functional.init(_lattice, config, key)
+
+
+def bind_lattice(config: DynamicsConfig, params: Params) -> LatticeReader:
+    """Returns what reads the lattice with `params` in it, for use inside a traced function."""
+    return functional.bind(_lattice, config, params)
+
+
+def _lattice(config: DynamicsConfig, rngs: nnx.Rngs) -> LatticeReader:
+    assert config.camera is not None, "only dynamics with a camera are asked"
+    return LatticeReader(config.channels, config.camera.reader, config.camera.tile, rngs=rngs)
 
 
 def _camera(config: DynamicsConfig, rngs: nnx.Rngs) -> Camera:

@@ -5,15 +5,14 @@ from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from oyster_jax.core.spec import WorldSpec
 from oyster_jax.data.camera import camera_positions, pixels_per_tile
 from oyster_jax.data.dataset import EpisodeDataset
 from oyster_jax.data.loader import WindowConfig, windows
+from oyster_jax.models import dynamics
 from oyster_jax.models.dynamics import DynamicsConfig
-from oyster_jax.models.lattice import LatticeReader, turned
-from oyster_jax.nn import functional
+from oyster_jax.models.lattice import turned
 from oyster_jax.train.config import TrainConfig
 from oyster_jax.train.loop import BatchIterator, Stage
 from oyster_jax.train.step import Batch
@@ -36,7 +35,7 @@ def lattice_stage(config: DynamicsConfig, training: TrainConfig, dataset: Episod
         drawn = WindowConfig(length=training.window, batch=training.batch, seed=seed, arrays=arrays)
         return iter(windows(dataset, drawn, rows).map(functools.partial(_placed, dataset.spec)))
 
-    return Stage(name="lattice", init=functools.partial(functional.init, _reader, config), loss=loss, batches=batches)
+    return Stage(name="lattice", init=functools.partial(dynamics.init_lattice, config), loss=loss, batches=batches)
 
 
 def lattice_loss(
@@ -53,15 +52,10 @@ def lattice_loss(
       key: not needed.
     """
     del key
-    said = functional.bind(_reader, config, params)(batch["latents"], config.columns, patch)
+    said = dynamics.bind_lattice(config, params)(batch["latents"], config.columns, patch)
     straight = jnp.broadcast_to(jnp.array([1.0, 0.0]), said.shape)
     error = jnp.mean(jnp.square(said - turned(straight, batch["place"])))
     return error, {"reading": error}
-
-
-def _reader(config: DynamicsConfig, rngs: nnx.Rngs) -> LatticeReader:
-    assert config.camera is not None, "only dynamics with a camera are asked"
-    return LatticeReader(config.channels, config.camera.reader, config.camera.tile, rngs=rngs)
 
 
 def _placed(spec: WorldSpec, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
