@@ -86,11 +86,11 @@ windows, eight frames of context) the finished dynamics shows the seen region at
   most.
 - A map that keeps what did not change. With the true camera, seen region after 8, 16 and 32 ticks: writing all 26.2,
   23.9 and 20.7 dB; only what differs by 96 of 255 26.2, 24.6 and 21.3, by 128 26.7, 24.8 and 21.7.
-  What is drawn first of a place, as it comes into view, is blurred, and stays on a map that asks for much: with this
-  camera the worlds are 0.85 ± 0.06 as sharp as real frames after 27,000 ticks, and 1.01 ± 0.09 when 48 is enough
+  What is drawn first of a place, as it comes into view, is blurred, and stays on a map that asks for much: with row 9
+  the worlds are 0.85 ± 0.06 as sharp as real frames after 27,000 ticks, and 1.01 ± 0.09 when 48 is enough
   (`oyster eval --only drift`; entropy 1.20 and 1.30). `oyster eval --only fidelity`, seen region after 8, 32 and 128
-  ticks: 24.6, 18.2 and 13.4 dB with 96, 25.1, 18.7 and 12.6 with 48, which ships; the same place after 32 ticks away
-  19.4 ± 7.6 and 16.9 ± 2.6.
+  ticks: 24.6, 18.2 and 13.4 dB with 96, 25.1, 18.7 and 12.6 with 48; the same place after 32 ticks away 19.4 ± 7.6 and
+  16.9 ± 2.6. So 48; of row 12 that is no longer so, see `configs/coinrun_corrected.py`.
 - Self-rollouts that are led (`SelfRolloutConfig.led`), 400 steps of 20 ticks, 30 minutes beside other work. Without it
   1,300 steps of 24 ticks at a higher rate, the last ones drawn in four steps, made single frames worse (33 to 30 dB
   after a tick, 48 windows) and worlds that fill up with noise: after 900 ticks 1.53 times the entropy of real frames.
