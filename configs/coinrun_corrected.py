@@ -7,9 +7,9 @@ minutes of two cores; recording and latents are made anew, 40 minutes, of which 
 
 Its map asks for more before it lets what was seen go, `MapConfig.changed` of 80 instead of 48. `oyster eval --only
 fidelity`, seen region after 8, 32 and 128 ticks: 26.7, 19.2 and 13.3 dB with 48, 27.1, 19.7 and 13.1 with 80; `--only
-drift`, sharpness over that of real frames after 27,000 ticks: 1.18 ± 0.09 and
-1.22 ± 0.09, entropy 1.39 and 1.44. So it is no longer the map by which worlds fill up; before self-rollouts were led
-anew, and the camera corrected, they were at 1.01 ± 0.09.
+drift`, sharpness over that of real frames after 27,000 ticks: 1.18 ± 0.09 and 1.22 ± 0.09, entropy 1.39 and 1.44. So it
+is no longer the map by which worlds fill up; before self-rollouts were led anew, and the camera corrected, they were at
+1.01 ± 0.09.
 """
 
 import dataclasses
