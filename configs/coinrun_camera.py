@@ -144,25 +144,20 @@ def get_config() -> ExperimentConfig:
     canvas = base.dynamics.map
     assert canvas is not None, "the first half has a map"
     assert base.painter is not None, "the first half paints"
+    optimizer = OptimizerConfig(learning_rate=3e-3, warmup=100, decay=0.6, weight_decay=1e-3)
     camera = TrainConfig(
         steps=20_000,
         batch=96,
         window=24,
         average_decay=0.998,
-        optimizer=OptimizerConfig(learning_rate=3e-3, warmup=100, decay=0.6, weight_decay=1e-3),
+        optimizer=optimizer,
         log_every=50,
         checkpoint_every=1000,
     )
-    reading = TrainConfig(
-        steps=12_000,
-        batch=16,
-        window=8,
-        average_decay=0.995,
-        optimizer=OptimizerConfig(learning_rate=3e-3, warmup=100, decay=0.6, weight_decay=1e-3),
-    )
+    reading = TrainConfig(steps=12_000, batch=16, window=8, average_decay=0.995, optimizer=optimizer)
     walks = dataclasses.replace(base.recording, frames=3_000_000, seed=5)
-    optimizer = OptimizerConfig(learning_rate=1.5e-3, warmup=30, decay=0.7)
-    led = TrainConfig(steps=400, batch=12, window=28, average_decay=0.995, optimizer=optimizer)
+    leading = OptimizerConfig(learning_rate=1.5e-3, warmup=30, decay=0.7)
+    led = TrainConfig(steps=400, batch=12, window=28, average_decay=0.995, optimizer=leading)
 
     def still(training: TrainConfig) -> TrainConfig:
         """Returns a stage that leaves everything as it is in the world to begin from."""

@@ -71,19 +71,21 @@ def _learned(
 
 
 def test_it_learns_to_fall_from_what_it_told_itself() -> None:
-    _, drift = _learned(learning_of(alone=1.0, motion_noise=0.05), _falls)
+    longer = dataclasses.replace(TRAINING, steps=250)
+    _, drift = _learned(learning_of(training=longer, alone=1.0, motion_noise=0.05), _falls)
     # Who learns nothing is 0.2 pixels a tick too slow, then 0.4, and so on: 3 pixels in five ticks, on one axis of two.
-    assert np.mean(drift[-10:]) < 0.4 < 1.0 < drift[0]
+    assert np.mean(drift[-10:]) < 0.2 < 1.0 < drift[0]
 
 
 def test_who_stands_too_deep_comes_up() -> None:
-    longer = dataclasses.replace(TRAINING, steps=400)
-    params, _ = _learned(learning_of(training=longer, alone=1.0, motion_noise=0.3), _rests)
+    # What it is told of the first motions is so wrong that it comes to stand too high and too deep.
+    longer = dataclasses.replace(TRAINING, steps=300)
+    params, _ = _learned(learning_of(training=longer, alone=1.0, motion_noise=1.0), _rests)
     camera = dynamics.bind_camera(CONFIG, params)
     seen = camera.seen(jnp.zeros((2, COLOURS)), jnp.zeros(2, jnp.int32))
     # A body that stands 0.05 tiles of 4 pixels off, which is 0.2 pixels, sideways and upright.
     moves = camera.move(seen, jnp.array([[0.05, 0.0], [0.0, 0.05]]), jnp.zeros((2, 2)))
-    np.testing.assert_allclose(moves, [[0.0, 0.0], [0.0, -0.2]], atol=0.08)
+    np.testing.assert_allclose(moves, [[0.0, 0.0], [0.0, -0.2]], atol=0.06)
 
 
 def test_tiles_of_another_size_are_refused(tmp_path: Path) -> None:
